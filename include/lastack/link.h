@@ -1,0 +1,110 @@
+/* Links: what carries a stack's frames, and wrappers that stand on any link.
+ *
+ * A link is dumb: it moves frames and knows no protocol. Received frames are put into buffers of
+ * the stack they go to (la_buf_get). Sent frames are copied or handed to the kernel before send()
+ * returns, so the caller may release them at once with la_stack_sent(). A wrapper holds the link
+ * below it and closes it; what it needs of a frame beyond the call it copies. A wrapper that needs
+ * wire packets (impairment) takes the offloads out of `info`, or cuts super-segments itself.
+ *
+ * Not for several threads: a link belongs to the thread of its stack. */
+#ifndef LASTACK_LINK_H
+#define LASTACK_LINK_H
+
+#include <lastack/stack.h>
+
+struct la_link;
+
+struct la_link_ops {
+    const char *kind; /* "tun", "packet", "memory", "pcapng", "impair" */
+
+    /* Fills up to `max` frames; returns how many (0: nothing waits) or a negative la_err.
+     * `now_ns` is the time of the batch. Each frame has one piece in a buffer of `stack`. */
+    int (*recv)(struct la_link *link, struct la_stack *stack, struct la_frame *frames, size_t max,
+                uint64_t now_ns);
+
+    /* Sends frames in order; returns how many the link took (less than `n`: it is full, try again
+     * when fd() is writable) or a negative la_err. */
+    int (*send)(struct la_link *link, struct la_frame *frames, size_t n, uint64_t now_ns);
+
+    /* Told after la_stack_input() what became of received frames, in the order of recv(); only
+     * frames[i].reason, .conn and .len count, the buffers are gone. May be NULL. */
+    void (*verdict)(struct la_link *link, const struct la_frame *frames, size_t n, uint64_t now_ns);
+
+    /* When recv() or send() has something to do without the descriptor saying so (impairment
+     * holds frames back); UINT64_MAX: never. May be NULL. */
+    uint64_t (*next_deadline)(const struct la_link *link);
+
+    /* Sends on what a wrapper held back and is due. May be NULL. */
+    void (*run)(struct la_link *link, uint64_t now_ns);
+
+    /* Frees the link and the links below it. */
+    void (*close)(struct la_link *link);
+};
+
+struct la_link {
+    const struct la_link_ops *ops;
+    struct la_link *below;    /* wrappers: the link they stand on */
+    struct la_link_info info; /* what la_stack_link_add() is told */
+    int fd;                   /* to wait on, -1: none */
+    char name[64];            /* for messages: "tun:lastack0" */
+    uint64_t frames_in, frames_out, bytes_in, bytes_out, dropped;
+};
+
+/* A place for a sentence that says what failed and what to do about it. */
+struct la_message {
+    char text[256];
+};
+
+/* Two links that are the ends of one wire in memory: what one sends the other receives, in order.
+ * `queue_max` frames wait at most in each direction, more are not taken (back-pressure). */
+int la_link_memory_pair(enum la_link_type type, uint32_t mtu, size_t queue_max,
+                        struct la_link *ends[2]);
+
+/* TUN device (`tap`: TAP, Ethernet). `vnet`: with IFF_VNET_HDR, checksum and segmentation offload.
+ * The device is made when it does not exist and the process may. */
+struct la_tun_options {
+    const char *name; /* NULL: the kernel chooses */
+    bool tap;
+    bool vnet;
+    uint32_t mtu; /* 0: as it is */
+};
+int la_link_tun(const struct la_tun_options *options, struct la_link **link,
+                struct la_message *why);
+
+/* AF_PACKET on an interface, with PACKET_VNET_HDR. The interface's own address on the wire is
+ * `mac`; NULL: one made from the interface's, locally administered. */
+int la_link_packet(const char *ifname, const uint8_t mac[6], struct la_link **link,
+                   struct la_message *why);
+
+/* Writes every frame that passes to a pcapng file, with the reason as a comment. A received frame
+ * is written after its verdict. Partial checksums are completed in the copy that is written;
+ * super-segments are written as the link below carries them. */
+int la_link_pcapng(struct la_link *below, const char *path, struct la_link **link,
+                   struct la_message *why);
+
+/* Impairment of either direction, everything following from the seed. Super-segments are cut to
+ * wire segments and checksums completed first. Probabilities are in parts per million. */
+struct la_impair {
+    uint32_t loss_ppm, duplicate_ppm, corrupt_ppm, reorder_ppm;
+    uint64_t delay_ns, jitter_ns; /* jitter: uniform, 0 to this, keeps the order */
+    uint64_t reorder_ns;          /* a reordered frame is late by this much */
+    uint64_t rate_bps;            /* bits per second, 0: as fast as it goes */
+    uint32_t queue_frames;        /* frames that may wait for the rate, 0: 1000 */
+};
+int la_link_impair(struct la_link *below, const struct la_impair *out, const struct la_impair *in,
+                   uint64_t seed, struct la_link **link);
+
+/* Reads "loss=1%,delay=10ms,jitter=2ms,reorder=0.1%,dup=0.1%,corrupt=0.01%,rate=10mbit,queue=100".
+ * LA_EINVAL, and `why` names the word. */
+int la_impair_parse(const char *text, struct la_impair *impair, struct la_message *why);
+
+/* Opens what a user names: "tun:NAME", "tap:NAME", "tun-plain:NAME" (without IFF_VNET_HDR),
+ * "packet:IFNAME". `mtu` 0: as it is. LA_EINVAL: no such kind, and `why` lists the kinds. */
+int la_link_open(const char *spec, uint32_t mtu, struct la_link **link, struct la_message *why);
+
+static inline void la_link_close(struct la_link *link)
+{
+    link->ops->close(link);
+}
+
+#endif

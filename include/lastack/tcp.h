@@ -1,0 +1,142 @@
+/* TCP: the user calls of RFC 9293 3.9.1 on handles.
+ *
+ * All calls are non-blocking. A call that cannot go on returns LA_EAGAIN and the handle becomes
+ * ready later (la_stack_poll). The order of the life of a connection:
+ *
+ *     active:   la_tcp_open() -> CONNECTED -> send/receive -> la_tcp_close()
+ *     passive:  la_tcp_listen() -> ACCEPTABLE -> la_tcp_accept() -> send/receive -> close
+ *
+ * A handle is freed by la_tcp_close() or la_tcp_abort(), never behind the caller's back: a
+ * connection that failed keeps its handle, its received bytes and its error until then. After
+ * la_tcp_close() the connection goes on in the background until its FIN is acknowledged and, on
+ * the side that closed first, TIME-WAIT is over. */
+#ifndef LASTACK_TCP_H
+#define LASTACK_TCP_H
+
+#include <lastack/stack.h>
+
+/* Options of a connection or listener; accepted connections begin with their listener's. */
+struct la_tcp_options {
+    uint32_t sndbuf_bytes;       /* send buffer */
+    uint32_t rcvbuf_bytes;       /* receive buffer, and so the largest window */
+    uint32_t user_timeout_ms;    /* give up when data stay unacknowledged this long;
+                                    0: R2 counts (MUST-21) */
+    uint32_t keepidle_s;         /* keep-alive: idle time before the first probe (MUST-28: 7200) */
+    uint32_t keepintvl_s;        /* between probes */
+    uint32_t delack_ms;          /* delayed ACK, below 500 (MUST-40) */
+    uint32_t rto_min_ms;
+    int32_t linger_s;            /* -1: close in the background; 0: close resets (RFC 9293
+                                    3.10.5); more: give up unsent data after that many seconds */
+    uint32_t fin_wait_2_s;       /* how long a closed connection waits for the peer's FIN */
+    uint16_t mss_max;            /* upper bound for both directions, 0: the path's */
+    uint8_t keepcnt;             /* probes without an answer before the connection is dead */
+    uint8_t syn_retries;         /* SYNs after the first: 7 lasts over 3 minutes (MUST-23) */
+    uint8_t r2_retries;          /* retransmissions of data before giving up (SHLD-11) */
+    uint8_t ttl;                 /* TTL or hop limit (MUST-49) */
+    uint8_t tos;                 /* DS field and ECN bits (MUST-48) */
+    bool nodelay;                /* switches Nagle's algorithm off (MUST-17) */
+    bool cork;                   /* holds back partial segments until it is taken off, or 200 ms */
+    bool keepalive;              /* default off (MUST-25) */
+    bool keepalive_garbage;      /* probes carry one octet (MAY-6) */
+    bool urgent_inline;          /* always true: urgent data stay in line (RFC 6093 4) */
+    bool window_scale;           /* offer window scaling */
+    bool timestamps;             /* offer timestamps */
+    bool sack;                   /* offer SACK */
+    bool reuse_addr;             /* bind: RFC 9293 3.9.1.1 and docs/deviations.md */
+    bool v6_only;                /* a wildcard IPv6 listener takes no IPv4 */
+    bool soft_errors;            /* report them as events (SHLD-20) */
+    uint32_t backlog;            /* listener: connections that wait for accept */
+    uint32_t half_open_max;      /* listener: half-open connections */
+    uint8_t cookies;             /* listener: enum la_cookies; 255: the stack's choice */
+};
+void la_tcp_options_init(struct la_tcp_options *options);
+
+/* Active OPEN (RFC 9293 3.9.1.1). `local` NULL or partly zero: the stack chooses the address by
+ * the route (MUST-44) and the port by RFC 6056. The handle comes back at once; CONNECTED or ERROR
+ * follows. LA_EADDRNOTAVAIL: no such local address, or no free 4-tuple is left; LA_EADDRINUSE;
+ * LA_ENETUNREACH: no route; LA_EINVAL: the remote address cannot be one (MUST-46). */
+int la_tcp_open(struct la_stack *stack, const struct la_endpoint *local,
+                const struct la_endpoint *remote, const struct la_tcp_options *options,
+                la_handle *handle);
+
+/* Passive OPEN: listens on a local endpoint; any address: 0.0.0.0, or :: for both families. */
+int la_tcp_listen(struct la_stack *stack, const struct la_endpoint *local,
+                  const struct la_tcp_options *options, la_handle *handle);
+
+/* Takes a connection out of a listener's queue, or LA_EAGAIN. */
+int la_tcp_accept(struct la_stack *stack, la_handle listener, la_handle *handle);
+
+#define LA_SEND_MORE   1 /* more follows: hold back a partial segment (CORK for this call) */
+#define LA_SEND_URGENT 2 /* the last byte is the end of urgent data (RFC 9293 3.8.5) */
+#define LA_RECV_PEEK   1 /* leave the bytes in the queue */
+
+/* Copies bytes into the send buffer; returns how many (at least 1), LA_EAGAIN when there is no
+ * room, LA_EPIPE after shutdown, or the connection's error. */
+int64_t la_tcp_send(struct la_stack *stack, la_handle handle, const void *data, size_t len,
+                    uint32_t flags);
+
+/* In place: gives a piece of send buffer to write into (*len in: wanted, out: given), then
+ * commits the bytes written (at most what was given). Nothing else may be sent in between. */
+int la_tcp_reserve(struct la_stack *stack, la_handle handle, void **data, size_t *len);
+int la_tcp_commit(struct la_stack *stack, la_handle handle, size_t len, uint32_t flags);
+
+/* Lent: queues the caller's bytes without a copy. They must stay as they are until LA_EV_RELEASED
+ * is reported and la_tcp_released() gives `cookie` back (also after an error or a close: a handle
+ * with lent buffers out is released only when the last came back). Returns `len`, or LA_EAGAIN. */
+int64_t la_tcp_lend(struct la_stack *stack, la_handle handle, const void *data, size_t len,
+                    uint64_t cookie, uint32_t flags);
+int la_tcp_released(struct la_stack *stack, la_handle handle, uint64_t *cookie);
+
+/* Copies received bytes out; 0 is the end (the peer's FIN), LA_EAGAIN nothing yet, an error the
+ * connection's (after everything that arrived before it has been read). */
+int64_t la_tcp_recv(struct la_stack *stack, la_handle handle, void *data, size_t len,
+                    uint32_t flags);
+
+/* In place: points at the next received bytes (0 or LA_EAGAIN as above), then gives them back. */
+int64_t la_tcp_peek(struct la_stack *stack, la_handle handle, const void **data);
+int la_tcp_consume(struct la_stack *stack, la_handle handle, size_t len);
+
+/* Lent: hands over the next received buffer (buf->data, buf->len); the caller gives it back with
+ * la_buf_put(). Returns its length, 0 at the end, or LA_EAGAIN. */
+int64_t la_tcp_take(struct la_stack *stack, la_handle handle, struct la_buf **buf);
+
+/* Ends the sending side: FIN after all queued data. Receiving goes on: the half-close. */
+int la_tcp_shutdown(struct la_stack *stack, la_handle handle);
+
+/* CLOSE (RFC 9293 3.10.4): ends both sides for the application and gives up the handle. Unread
+ * data makes it a reset (RFC 9293 3.6.1, SHLD-3). */
+int la_tcp_close(struct la_stack *stack, la_handle handle);
+
+/* ABORT (RFC 9293 3.10.5): RST with a reason of kind SEND, all queues dropped, handle given up. */
+int la_tcp_abort(struct la_stack *stack, la_handle handle, enum la_reason why);
+
+/* STATUS (RFC 9293 3.10.6): a snapshot of the control block. */
+struct la_tcp_info {
+    struct la_endpoint local, remote;
+    uint32_t conn;       /* identifier in trace records */
+    uint8_t state;       /* enum la_tcp_state */
+    uint8_t snd_wscale, rcv_wscale;
+    bool timestamps, sack;
+    uint32_t iss, snd_una, snd_nxt, snd_wnd;
+    uint32_t irs, rcv_nxt, rcv_wnd;
+    uint32_t mss;        /* effective send MSS (MUST-16) */
+    uint32_t cwnd_bytes, ssthresh_bytes;
+    uint32_t srtt_us, rttvar_us, rto_us;
+    uint32_t snd_queued, rcv_queued; /* bytes in the buffers */
+    uint32_t urgent_left;            /* bytes up to the end of urgent data (MUST-33) */
+    uint64_t segs_in, segs_out, bytes_in, bytes_out, bytes_acked;
+    uint32_t rtx_segs, rtx_timeouts, dup_acks_in, ooo_segs_in;
+    int32_t error;                   /* la_err that ended it, or 0 */
+};
+int la_tcp_info(struct la_stack *stack, la_handle handle, struct la_tcp_info *info);
+
+/* Reads and changes options while the connection lives; what cannot change any more (window
+ * scale, timestamps, SACK, v6_only) is left as it is. */
+int la_tcp_get_options(struct la_stack *stack, la_handle handle, struct la_tcp_options *options);
+int la_tcp_set_options(struct la_stack *stack, la_handle handle,
+                       const struct la_tcp_options *options);
+
+/* Stores a value that comes back in every event of the handle. */
+int la_tcp_set_user(struct la_stack *stack, la_handle handle, uint64_t user);
+
+#endif

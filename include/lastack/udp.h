@@ -1,0 +1,28 @@
+/* UDP endpoints (RFC 768, RFC 1122 4.1, RFC 8085). Handles and readiness as for TCP. */
+#ifndef LASTACK_UDP_H
+#define LASTACK_UDP_H
+
+#include <lastack/stack.h>
+
+/* Binds an endpoint; port 0: the stack chooses. LA_EADDRINUSE, LA_EADDRNOTAVAIL, LA_ENOMEM. */
+int la_udp_open(struct la_stack *stack, const struct la_endpoint *local, la_handle *handle);
+
+/* Fixes the remote endpoint: only its datagrams are received, and ICMP errors are reported. */
+int la_udp_connect(struct la_stack *stack, la_handle handle, const struct la_endpoint *remote);
+
+/* Queues one datagram; returns its length. LA_EAGAIN: queue full; LA_EMSGSIZE: longer than the
+ * link carries (datagrams are not fragmented); LA_ENETUNREACH: no route. */
+int64_t la_udp_send(struct la_stack *stack, la_handle handle, const struct la_endpoint *to,
+                    const void *data, size_t len);
+
+/* Takes one datagram; returns its whole length even when `len` was too short for it. */
+int64_t la_udp_recv(struct la_stack *stack, la_handle handle, struct la_endpoint *from, void *data,
+                    size_t len);
+
+/* The endpoint's local address and port. */
+int la_udp_local(struct la_stack *stack, la_handle handle, struct la_endpoint *local);
+
+int la_udp_set_user(struct la_stack *stack, la_handle handle, uint64_t user);
+int la_udp_close(struct la_stack *stack, la_handle handle);
+
+#endif
