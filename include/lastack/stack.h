@@ -58,20 +58,20 @@ struct la_config {
     size_t size; /* sizeof(struct la_config), set by la_config_init(): lets the struct grow */
     struct la_allocator allocator;
     struct la_assert_handler assert_handler; /* `fail` NULL: trap */
-    uint8_t seed[32];          /* every random choice follows from it: take it from getrandom() */
-    uint64_t memory_max;       /* bytes the stack may hold in all */
-    uint32_t conns_max;        /* connections */
-    uint32_t half_open_max;    /* half-open records, all listeners together */
-    uint32_t time_wait_max;    /* TIME-WAIT records; the oldest gives way */
-    uint32_t sockets_max;      /* listeners, UDP endpoints and bound sockets together */
-    uint32_t trace_rings_max;  /* connections that can be traced at the same time */
-    uint64_t msl_ns;           /* maximum segment lifetime: 30 s (RFC 9293 names 2 min) */
-    uint64_t time_wait_ns;     /* 0: 2 MSL */
-    uint16_t port_first;       /* ephemeral ports, RFC 6056 3.2 */
+    uint8_t seed[32];         /* every random choice follows from it: take it from getrandom() */
+    uint64_t memory_max;      /* bytes the stack may hold in all */
+    uint32_t conns_max;       /* connections */
+    uint32_t half_open_max;   /* half-open records, all listeners together */
+    uint32_t time_wait_max;   /* TIME-WAIT records; the oldest gives way */
+    uint32_t sockets_max;     /* listeners, UDP endpoints and bound sockets together */
+    uint32_t trace_rings_max; /* connections that can be traced at the same time */
+    uint64_t msl_ns;          /* maximum segment lifetime: 30 s (RFC 9293 names 2 min) */
+    uint64_t time_wait_ns;    /* 0: 2 MSL */
+    uint16_t port_first;      /* ephemeral ports, RFC 6056 3.2 */
     uint16_t port_last;
-    uint8_t cookies;           /* enum la_cookies: SYN cookies */
-    bool fast_path;            /* tests run with it on and off */
-    bool rst_closed_ports;     /* answer segments for nobody with RST (RFC 9293 3.5.2) */
+    uint8_t cookies;       /* enum la_cookies: SYN cookies */
+    bool fast_path;        /* tests run with it on and off */
+    bool rst_closed_ports; /* answer segments for nobody with RST (RFC 9293 3.5.2) */
 };
 
 /* Fills in the defaults; the allocator and the seed are left zero and must be set. */
@@ -93,11 +93,11 @@ enum la_link_type { LA_LINK_IP, LA_LINK_ETHERNET };
 #define LA_OFFLOAD_TSO6    4 /* cuts IPv6 super-segments */
 
 struct la_link_info {
-    uint8_t type;       /* enum la_link_type */
-    uint8_t offloads;   /* LA_OFFLOAD_* */
-    uint8_t mac[6];     /* LA_LINK_ETHERNET: ours */
-    uint32_t mtu;       /* IP bytes: 576 to 65535 */
-    uint32_t gso_max;   /* longest super-segment in IP bytes, at most 65535 */
+    uint8_t type;     /* enum la_link_type */
+    uint8_t offloads; /* LA_OFFLOAD_* */
+    uint8_t mac[6];   /* LA_LINK_ETHERNET: ours */
+    uint32_t mtu;     /* IP bytes: 576 to 65535 */
+    uint32_t gso_max; /* longest super-segment in IP bytes, at most 65535 */
 };
 
 #define LA_LINKS_MAX 8

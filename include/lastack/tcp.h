@@ -17,37 +17,37 @@
 
 /* Options of a connection or listener; accepted connections begin with their listener's. */
 struct la_tcp_options {
-    uint32_t sndbuf_bytes;       /* send buffer */
-    uint32_t rcvbuf_bytes;       /* receive buffer, and so the largest window */
-    uint32_t user_timeout_ms;    /* give up when data stay unacknowledged this long;
-                                    0: R2 counts (MUST-21) */
-    uint32_t keepidle_s;         /* keep-alive: idle time before the first probe (MUST-28: 7200) */
-    uint32_t keepintvl_s;        /* between probes */
-    uint32_t delack_ms;          /* delayed ACK, below 500 (MUST-40) */
+    uint32_t sndbuf_bytes;    /* send buffer */
+    uint32_t rcvbuf_bytes;    /* receive buffer, and so the largest window */
+    uint32_t user_timeout_ms; /* give up when data stay unacknowledged this long;
+                                 0: R2 counts (MUST-21) */
+    uint32_t keepidle_s;      /* keep-alive: idle time before the first probe (MUST-28: 7200) */
+    uint32_t keepintvl_s;     /* between probes */
+    uint32_t delack_ms;       /* delayed ACK, below 500 (MUST-40) */
     uint32_t rto_min_ms;
-    int32_t linger_s;            /* -1: close in the background; 0: close resets (RFC 9293
-                                    3.10.5); more: give up unsent data after that many seconds */
-    uint32_t fin_wait_2_s;       /* how long a closed connection waits for the peer's FIN */
-    uint16_t mss_max;            /* upper bound for both directions, 0: the path's */
-    uint8_t keepcnt;             /* probes without an answer before the connection is dead */
-    uint8_t syn_retries;         /* SYNs after the first: 7 lasts over 3 minutes (MUST-23) */
-    uint8_t r2_retries;          /* retransmissions of data before giving up (SHLD-11) */
-    uint8_t ttl;                 /* TTL or hop limit (MUST-49) */
-    uint8_t tos;                 /* DS field and ECN bits (MUST-48) */
-    bool nodelay;                /* switches Nagle's algorithm off (MUST-17) */
-    bool cork;                   /* holds back partial segments until it is taken off, or 200 ms */
-    bool keepalive;              /* default off (MUST-25) */
-    bool keepalive_garbage;      /* probes carry one octet (MAY-6) */
-    bool urgent_inline;          /* always true: urgent data stay in line (RFC 6093 4) */
-    bool window_scale;           /* offer window scaling */
-    bool timestamps;             /* offer timestamps */
-    bool sack;                   /* offer SACK */
-    bool reuse_addr;             /* bind: RFC 9293 3.9.1.1 and docs/deviations.md */
-    bool v6_only;                /* a wildcard IPv6 listener takes no IPv4 */
-    bool soft_errors;            /* report them as events (SHLD-20) */
-    uint32_t backlog;            /* listener: connections that wait for accept */
-    uint32_t half_open_max;      /* listener: half-open connections */
-    uint8_t cookies;             /* listener: enum la_cookies; 255: the stack's choice */
+    int32_t linger_s;       /* -1: close in the background; 0: close resets (RFC 9293
+                               3.10.5); more: give up unsent data after that many seconds */
+    uint32_t fin_wait_2_s;  /* how long a closed connection waits for the peer's FIN */
+    uint16_t mss_max;       /* upper bound for both directions, 0: the path's */
+    uint8_t keepcnt;        /* probes without an answer before the connection is dead */
+    uint8_t syn_retries;    /* SYNs after the first: 7 lasts over 3 minutes (MUST-23) */
+    uint8_t r2_retries;     /* retransmissions of data before giving up (SHLD-11) */
+    uint8_t ttl;            /* TTL or hop limit (MUST-49) */
+    uint8_t tos;            /* DS field and ECN bits (MUST-48) */
+    bool nodelay;           /* switches Nagle's algorithm off (MUST-17) */
+    bool cork;              /* holds back partial segments until it is taken off, or 200 ms */
+    bool keepalive;         /* default off (MUST-25) */
+    bool keepalive_garbage; /* probes carry one octet (MAY-6) */
+    bool urgent_inline;     /* always true: urgent data stay in line (RFC 6093 4) */
+    bool window_scale;      /* offer window scaling */
+    bool timestamps;        /* offer timestamps */
+    bool sack;              /* offer SACK */
+    bool reuse_addr;        /* bind: RFC 9293 3.9.1.1 and docs/deviations.md */
+    bool v6_only;           /* a wildcard IPv6 listener takes no IPv4 */
+    bool soft_errors;       /* report them as events (SHLD-20) */
+    uint32_t backlog;       /* listener: connections that wait for accept */
+    uint32_t half_open_max; /* listener: half-open connections */
+    uint8_t cookies;        /* listener: enum la_cookies; 255: the stack's choice */
 };
 void la_tcp_options_init(struct la_tcp_options *options);
 
@@ -113,20 +113,20 @@ int la_tcp_abort(struct la_stack *stack, la_handle handle, enum la_reason why);
 /* STATUS (RFC 9293 3.10.6): a snapshot of the control block. */
 struct la_tcp_info {
     struct la_endpoint local, remote;
-    uint32_t conn;       /* identifier in trace records */
-    uint8_t state;       /* enum la_tcp_state */
+    uint32_t conn; /* identifier in trace records */
+    uint8_t state; /* enum la_tcp_state */
     uint8_t snd_wscale, rcv_wscale;
     bool timestamps, sack;
     uint32_t iss, snd_una, snd_nxt, snd_wnd;
     uint32_t irs, rcv_nxt, rcv_wnd;
-    uint32_t mss;        /* effective send MSS (MUST-16) */
+    uint32_t mss; /* effective send MSS (MUST-16) */
     uint32_t cwnd_bytes, ssthresh_bytes;
     uint32_t srtt_us, rttvar_us, rto_us;
     uint32_t snd_queued, rcv_queued; /* bytes in the buffers */
     uint32_t urgent_left;            /* bytes up to the end of urgent data (MUST-33) */
     uint64_t segs_in, segs_out, bytes_in, bytes_out, bytes_acked;
     uint32_t rtx_segs, rtx_timeouts, dup_acks_in, ooo_segs_in;
-    int32_t error;                   /* la_err that ended it, or 0 */
+    int32_t error; /* la_err that ended it, or 0 */
 };
 int la_tcp_info(struct la_stack *stack, la_handle handle, struct la_tcp_info *info);
 

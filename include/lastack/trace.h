@@ -23,17 +23,17 @@ enum la_trace_what {
 };
 
 /* The states of RFC 9293 3.3.2, in the order of figure 5. */
-#define LA_TCP_STATES(X)                                                                           \
-    X(CLOSED, "CLOSED")                                                                            \
-    X(LISTEN, "LISTEN")                                                                            \
-    X(SYN_SENT, "SYN-SENT")                                                                        \
-    X(SYN_RECEIVED, "SYN-RECEIVED")                                                                \
-    X(ESTABLISHED, "ESTABLISHED")                                                                  \
-    X(FIN_WAIT_1, "FIN-WAIT-1")                                                                    \
-    X(FIN_WAIT_2, "FIN-WAIT-2")                                                                    \
-    X(CLOSE_WAIT, "CLOSE-WAIT")                                                                    \
-    X(CLOSING, "CLOSING")                                                                          \
-    X(LAST_ACK, "LAST-ACK")                                                                        \
+#define LA_TCP_STATES(X)            \
+    X(CLOSED, "CLOSED")             \
+    X(LISTEN, "LISTEN")             \
+    X(SYN_SENT, "SYN-SENT")         \
+    X(SYN_RECEIVED, "SYN-RECEIVED") \
+    X(ESTABLISHED, "ESTABLISHED")   \
+    X(FIN_WAIT_1, "FIN-WAIT-1")     \
+    X(FIN_WAIT_2, "FIN-WAIT-2")     \
+    X(CLOSE_WAIT, "CLOSE-WAIT")     \
+    X(CLOSING, "CLOSING")           \
+    X(LAST_ACK, "LAST-ACK")         \
     X(TIME_WAIT, "TIME-WAIT")
 
 enum la_tcp_state {

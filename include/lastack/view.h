@@ -28,17 +28,17 @@ struct la_diagram;
 
 struct la_diagram_options {
     FILE *out;
-    unsigned columns;     /* 80 and up */
-    bool unicode;         /* arrows as characters beyond ASCII */
+    unsigned columns; /* 80 and up */
+    bool unicode;     /* arrows as characters beyond ASCII */
     bool colour;
-    bool absolute;        /* sequence numbers as in the header */
+    bool absolute; /* sequence numbers as in the header */
     enum la_lang lang;
-    uint32_t conn;        /* only this connection; 0: all */
-    uint32_t data_lines_max; /* data segments drawn in a row before they are summed up in one
-                                line ("... 4,096 segments, 5.9 MB ..."); 0: all */
+    uint32_t conn;            /* only this connection; 0: all */
+    uint32_t data_lines_max;  /* data segments drawn in a row before they are summed up in one
+                                 line ("... 4,096 segments, 5.9 MB ..."); 0: all */
     const char *here, *there; /* names of the two ends: "lastack", "kernel" */
-    bool there_is_conn;   /* both ends are traced (memory pair): records of two stacks come in
-                             through la_diagram_add_peer() */
+    bool there_is_conn;       /* both ends are traced (memory pair): records of two stacks come in
+                                 through la_diagram_add_peer() */
 };
 void la_diagram_options_init(struct la_diagram_options *options);
 
