@@ -1,0 +1,64 @@
+/* The TCP header and its options (RFC 9293 3.1, 3.2; RFC 7323; RFC 2018).
+ *
+ * wire_tcp_parse() checks once and fills a plain struct; wire_tcp_emit() is its inverse: what it
+ * writes parses back to the same struct, padding after the options is zero (MUST-69). Options may
+ * stand on any segment (MUST-5), at any alignment (MUST-64); unknown ones are skipped by their
+ * length (MUST-6, MUST-68); an illegal length makes the option list malformed (MUST-7). */
+#ifndef WIRE_TCP_H
+#define WIRE_TCP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <lastack/trace.h> /* LA_TH_* */
+
+#define WIRE_TCP_HEADER     20 /* without options */
+#define WIRE_TCP_HEADER_MAX 60
+
+#define WIRE_TCP_CHECKSUM_OFFSET 16
+
+/* Which options a segment carries. */
+#define WIRE_TCP_MSS       0x01
+#define WIRE_TCP_WSCALE    0x02
+#define WIRE_TCP_TS        0x04
+#define WIRE_TCP_SACK_OK   0x08
+#define WIRE_TCP_SACK      0x10
+#define WIRE_TCP_MALFORMED 0x80 /* parse only: an option had an illegal length (MUST-7) */
+
+#define WIRE_SACK_MAX 4 /* as many as fit without timestamps; 3 with them (RFC 2018 3) */
+
+struct wire_sack {
+    uint32_t left;  /* first sequence number of the block */
+    uint32_t right; /* one after the last */
+};
+
+struct wire_tcp {
+    uint16_t src_port, dst_port; /* host order */
+    uint32_t seq, ack;
+    uint16_t wnd; /* as in the header, unsigned (MUST-1), not scaled */
+    uint16_t urg;
+    uint16_t flags; /* LA_TH_* */
+    uint16_t mss;
+    uint8_t hdr_len; /* bytes, options and padding included */
+    uint8_t options; /* WIRE_TCP_* */
+    uint8_t wscale;  /* as in the option; may exceed 14 (RFC 7323 2.3: then 14 is used) */
+    uint8_t sack_n;
+    uint32_t tsval, tsecr;
+    struct wire_sack sack[WIRE_SACK_MAX];
+};
+
+/* Reads the header of a segment of `len` bytes. False: shorter than its header, or data offset
+ * below 5. A malformed option list is not fatal: what came before it counts and `options` has
+ * WIRE_TCP_MALFORMED. Option fields are set only when `options` says so; sack[] up to sack_n. */
+bool wire_tcp_parse(const uint8_t *p, size_t len, struct wire_tcp *h);
+
+/* Bytes of the header wire_tcp_emit() will write for these options: a multiple of 4. */
+size_t wire_tcp_size(const struct wire_tcp *h);
+
+/* Writes the header with checksum 0; `p` has at least wire_tcp_size() bytes. Returns the size.
+ * Order of options: MSS, SACK-permitted, timestamps, window scale on a SYN; NOP NOP timestamps,
+ * NOP NOP SACK else (RFC 7323 appendix A: the aligned form). */
+size_t wire_tcp_emit(uint8_t *p, const struct wire_tcp *h);
+
+#endif
