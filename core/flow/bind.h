@@ -5,7 +5,10 @@
  * row): two endpoints with the same port conflict when their addresses can receive the same
  * segment: equal addresses; a wildcard of the same family and anything of it; `::` that is
  * not v6-only and any IPv4 address. SO_REUSEADDR lets connections in TIME-WAIT, and two bound
- * sockets of which none listens, share a port; never two listeners. */
+ * sockets of which none listens, share a port; never two listeners.
+ *
+ * Invariants: no two entries of a table conflict (an owner that starts to listen asks bind_taken()
+ * before); the fields of an entry but `listening` stay as they are while it is in the table. */
 #ifndef FLOW_BIND_H
 #define FLOW_BIND_H
 
@@ -38,6 +41,8 @@ bool bind_conflict(const struct bind_entry *a, const struct bind_entry *b);
 
 /* Enters `e` or returns LA_EADDRINUSE. */
 int bind_add(struct bind_table *t, struct bind_entry *e);
+
+/* `e` was entered before; removing twice does no harm. */
 void bind_remove(struct bind_entry *e);
 
 /* Would `e` conflict with anybody but itself? */

@@ -1,11 +1,17 @@
 /* Event rings: what happened to a connection, as 32-byte records.
  *
  * One ring for what belongs to no connection and rings from a bounded pool for connections. A
- * connection takes a ring with its first record and gives it back when it is idle or gone and the
- * ring is drained; until then it is an orphan. When no ring is free the oldest orphan is taken
- * over and its records count as lost. Writing is a store of 32 bytes and a counter.
+ * connection takes a ring with its first record and lets it go when it is idle or gone; until what
+ * the ring holds is drained, it is an orphan. When no ring is to be had the oldest orphan is taken
+ * over and its records count as lost. Writing is a store of 32 bytes and a counter: a ring that is
+ * full overwrites its oldest record, and how many were lost so shows when it is drained.
  *
- * Invariants: write - read <= TRACE_RING_RECORDS; a ring belongs to one connection or to none. */
+ * Serials are given without gaps and rise within each ring. So draining needs no sorting: in a
+ * window of n serials each record has its place, which is its serial less the first.
+ *
+ * Invariants: a ring belongs to one connection or is an orphan; a connection's ring stands in
+ * `written` exactly while it holds records not drained; an orphan holds at least one; the last
+ * min(size, write - read) records written to a ring are in it. */
 #ifndef TRACE_RING_H
 #define TRACE_RING_H
 
@@ -17,31 +23,34 @@
 
 #include "base/list.h"
 #include "base/memory.h"
+#include "base/slab.h"
 
 #define TRACE_RING_RECORDS 64   /* of a connection */
 #define TRACE_OWN_RECORDS  1024 /* of the stack's own ring */
 
 struct trace_ring {
-    struct list link;     /* free, orphaned or owned */
-    uint64_t lost;        /* overwritten before they were drained */
-    uint32_t conn;        /* identifier, for taking over */
-    uint32_t write, read; /* counters, modulo the size */
-    uint16_t owned;       /* 1: a connection points here */
-    struct la_trace_record records[TRACE_RING_RECORDS];
+    struct list link;     /* in written or orphans, or alone */
+    uint32_t index;       /* in the slab; 0: the stack's own */
+    uint32_t conn;        /* identifier of the connection */
+    uint64_t write, read; /* counters, modulo the size; nobody may drain for years */
+    uint32_t mask;        /* size - 1 */
+    uint32_t unused[5];
+    struct la_trace_record records[]; /* each within one cache line */
 };
+_Static_assert(sizeof(struct trace_ring) == 64, "the records begin a cache line");
 
 struct trace {
     struct memory *memory;
-    struct list owned, orphans, unused;
-    uint32_t rings, rings_max;
-    uint32_t serial;
-    uint64_t lost;
+    struct slab rings;      /* `used`: how many are out, orphans included */
+    struct trace_ring *own; /* the stack's: from creation to destruction, uncharged */
+    struct list written;    /* rings with records not drained, the stack's own among them */
+    struct list orphans;    /* let go of with such records, oldest first */
+    uint32_t serial;        /* of the next record */
+    uint64_t lost;          /* records, not yet reported by trace_drain() */
     uint64_t counters[LA_REASON_COUNT];
-    uint32_t own_write, own_read;
-    struct la_trace_record *own; /* TRACE_OWN_RECORDS */
-    void *slabs;                 /* list of the slabs rings were carved from */
 };
 
+/* 0 or LA_ENOMEM. */
 int trace_init(struct trace *t, struct memory *memory, uint32_t rings_max);
 void trace_destroy(struct trace *t);
 
@@ -55,8 +64,9 @@ void trace_ring_release(struct trace *t, struct trace_ring *ring);
  * records count, OPTIONS, PEER and STATE do not). `ring` NULL: the stack's own. */
 void trace_put(struct trace *t, struct trace_ring *ring, const struct la_trace_record *record);
 
-/* Takes records out, oldest serial first as far as one call goes; returns how many. When records
- * were lost since the last call the first one is an EVENT TRACE_LOST with seq = how many. */
+/* Takes records out, oldest serial first; returns how many: fewer than `max` only when none is
+ * left. When records were lost since the last call the first one is an EVENT TRACE_LOST with
+ * seq = how many and the time of the record that follows it; each lost one is counted. */
 size_t trace_drain(struct trace *t, struct la_trace_record *records, size_t max);
 
 #endif

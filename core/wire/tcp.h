@@ -53,12 +53,17 @@ struct wire_tcp {
  * WIRE_TCP_MALFORMED. Option fields are set only when `options` says so; sack[] up to sack_n. */
 bool wire_tcp_parse(const uint8_t *p, size_t len, struct wire_tcp *h);
 
-/* Bytes of the header wire_tcp_emit() will write for these options: a multiple of 4. */
+/* SEG.LEN: what the segment takes of the sequence space, SYN and FIN counted (RFC 9293 3.4). */
+uint32_t wire_tcp_seglen(const struct wire_tcp *h, uint32_t payload);
+
+/* Bytes of the header wire_tcp_emit() will write for these options: a multiple of 4, at most
+ * WIRE_TCP_HEADER_MAX. */
 size_t wire_tcp_size(const struct wire_tcp *h);
 
 /* Writes the header with checksum 0; `p` has at least wire_tcp_size() bytes. Returns the size.
  * Order of options: MSS, SACK-permitted, timestamps, window scale on a SYN; NOP NOP timestamps,
- * NOP NOP SACK else (RFC 7323 appendix A: the aligned form). */
+ * NOP NOP SACK else (RFC 7323 appendix A: the aligned form). Of sack[] as many blocks are written
+ * as have room, the first ones first. hdr_len of `h` is not read. */
 size_t wire_tcp_emit(uint8_t *p, const struct wire_tcp *h);
 
 #endif

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
+
 struct la_addr {
     uint8_t b[16];
 };
@@ -59,5 +61,7 @@ size_t la_addr_format(const struct la_addr *a, char *text);
 
 /* The same with the port: "10.0.0.1:80", "[fd00::2]:80" (at least LA_ENDPOINT_TEXT_MAX bytes). */
 size_t la_endpoint_format(const struct la_endpoint *e, char *text);
+
+#pragma GCC visibility pop
 
 #endif

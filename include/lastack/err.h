@@ -5,6 +5,8 @@
 #ifndef LASTACK_ERR_H
 #define LASTACK_ERR_H
 
+#pragma GCC visibility push(default)
+
 #define LA_ERRORS(X)                                               \
     X(EPERM, 1, "operation not permitted")                         \
     X(ENOENT, 2, "no such entry")                                  \
@@ -51,5 +53,7 @@ enum la_err {
  * "?" for a number that is none. Static strings, never NULL. */
 const char *la_err_name(int err);
 const char *la_err_text(int err);
+
+#pragma GCC visibility pop
 
 #endif

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
+
 struct la_stack;
 
 #define LA_FRAGS_MAX 8   /* 64 KiB out of chunks of 16 KiB, with room for short ones */
@@ -81,5 +83,7 @@ void la_frame_from_buf(struct la_frame *frame, struct la_buf *buf);
 
 /* Copies a descriptor; the pieces are shared, no reference is taken. */
 void la_frame_copy(struct la_frame *to, const struct la_frame *from);
+
+#pragma GCC visibility pop
 
 #endif

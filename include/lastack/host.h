@@ -5,6 +5,8 @@
 
 #include <lastack/link.h>
 
+#pragma GCC visibility push(default)
+
 /* CLOCK_MONOTONIC in nanoseconds. The host reads it once a batch. */
 uint64_t la_clock_ns(void);
 
@@ -45,6 +47,18 @@ int la_net_link_up(const char *ifname, uint32_t mtu, struct la_message *why); /*
 int la_net_veth_add(const char *a, const char *b, struct la_message *why);
 int la_net_link_del(const char *ifname, struct la_message *why);
 
+/* Keeps the kernel silent on an interface whose frames are somebody else's (la_link_packet) or
+ * that needs none of its chatter: no ARP, no link-local address. Call it before la_net_link_up().
+ */
+int la_net_link_quiet(const char *ifname, struct la_message *why);
+
+/* Frames an interface dropped: TUN drops without a word when its queue is full. */
+struct la_net_drops {
+    uint64_t to_us;   /* from the kernel, for the process that holds the TUN */
+    uint64_t from_us; /* written by it and refused by the kernel */
+};
+int la_net_link_drops(const char *ifname, struct la_net_drops *drops, struct la_message *why);
+
 /* Enters a new user namespace (the caller is its root) and a new network namespace with its
  * loopback up. LA_EPERM: the system forbids it. Must be called before threads are made. */
 int la_ns_enter_new(struct la_message *why);
@@ -61,5 +75,7 @@ int la_world_make(uint32_t mtu, enum la_world_kind *kind, struct la_link **link,
 
 /* The command that enters the world of this process from another terminal. */
 void la_world_enter_command(char *text, size_t len);
+
+#pragma GCC visibility pop
 
 #endif

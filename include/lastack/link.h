@@ -12,6 +12,8 @@
 
 #include <lastack/stack.h>
 
+#pragma GCC visibility push(default)
+
 struct la_link;
 
 struct la_link_ops {
@@ -106,5 +108,7 @@ static inline void la_link_close(struct la_link *link)
 {
     link->ops->close(link);
 }
+
+#pragma GCC visibility pop
 
 #endif

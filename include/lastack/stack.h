@@ -30,6 +30,8 @@
 #include <lastack/reason.h>
 #include <lastack/trace.h>
 
+#pragma GCC visibility push(default)
+
 struct la_stack;
 
 /* Where a stack's memory comes from. `get` returns memory aligned to `align` (a power of two, at
@@ -208,5 +210,7 @@ struct la_stack_stats {
     uint32_t trace_rings;
 };
 void la_stack_stats(const struct la_stack *stack, struct la_stack_stats *stats);
+
+#pragma GCC visibility pop
 
 #endif

@@ -15,6 +15,8 @@
 
 #include <lastack/stack.h>
 
+#pragma GCC visibility push(default)
+
 /* Options of a connection or listener; accepted connections begin with their listener's. */
 struct la_tcp_options {
     uint32_t sndbuf_bytes;    /* send buffer */
@@ -138,5 +140,7 @@ int la_tcp_set_options(struct la_stack *stack, la_handle handle,
 
 /* Stores a value that comes back in every event of the handle. */
 int la_tcp_set_user(struct la_stack *stack, la_handle handle, uint64_t user);
+
+#pragma GCC visibility pop
 
 #endif

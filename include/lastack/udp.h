@@ -4,6 +4,8 @@
 
 #include <lastack/stack.h>
 
+#pragma GCC visibility push(default)
+
 /* Binds an endpoint; port 0: the stack chooses. LA_EADDRINUSE, LA_EADDRNOTAVAIL, LA_ENOMEM. */
 int la_udp_open(struct la_stack *stack, const struct la_endpoint *local, la_handle *handle);
 
@@ -24,5 +26,7 @@ int la_udp_local(struct la_stack *stack, la_handle handle, struct la_endpoint *l
 
 int la_udp_set_user(struct la_stack *stack, la_handle handle, uint64_t user);
 int la_udp_close(struct la_stack *stack, la_handle handle);
+
+#pragma GCC visibility pop
 
 #endif

@@ -1,0 +1,58 @@
+# A thin front: CMake does the work (CMakePresets.json). Every target works as the first command
+# on a fresh Debian 12 that has git, make and a compiler: scripts/deps sees to the packages.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BUILD   ?= build
+NAMES   ?=
+
+.PHONY: all demo test bench tidy lint fuzz install clean help
+
+all:
+	@scripts/deps build
+	@cmake --preset release -B $(BUILD) >/dev/null
+	@cmake --build $(BUILD) --target product
+
+demo:
+	@scripts/deps demo
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/lastack demo
+
+test:
+	@scripts/deps test
+	@BUILD=$(BUILD) scripts/test
+
+bench: all
+	@$(BUILD)/lastack bench $(NAMES)
+
+tidy:
+	@scripts/deps tidy
+	@scripts/tidy
+
+lint:
+	@scripts/deps lint
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) scripts/lint
+
+fuzz:
+	@scripts/deps fuzz
+	@cmake --preset fuzz -B $(BUILD)/fuzz >/dev/null
+	@cmake --build $(BUILD)/fuzz
+
+install: all
+	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo "make          build/lastack, build/liblastack.a, build/liblastack_core.a"
+	@echo "make demo     the main job in one go: Lastack against the kernel's TCP, no root needed"
+	@echo "make test     every check and test, with and without sanitizers (under 10 minutes)"
+	@echo "make bench    the benchmarks, one JSON object a line; NAMES='pair-bulk tun' for some"
+	@echo "make tidy     layout, include table, sizes: what must hold before a commit"
+	@echo "make lint     static analysis with clang-tidy"
+	@echo "make fuzz     the fuzz targets, in build/fuzz/fuzz/"
+	@echo "make install  PREFIX=$(PREFIX), DESTDIR= for packagers"
+	@echo "make clean    removes build/"
+	@echo "BUILD=DIR builds in DIR instead of build/."

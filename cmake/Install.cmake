@@ -1,0 +1,26 @@
+# What `make install` leaves: the program, both archives, the headers, pkg-config files and the
+# manual pages. The pkg-config files find their prefix from where they lie.
+
+if(TARGET lastack)
+    install(TARGETS lastack RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+foreach(library lastack_core liblastack)
+    if(TARGET ${library})
+        install(TARGETS ${library} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    endif()
+endforeach()
+install(DIRECTORY include/lastack DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+    FILES_MATCHING PATTERN "*.h")
+
+set(pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH pc_prefix "/${pc_dir}" "/")
+string(REGEX REPLACE "/$" "" pc_prefix "${pc_prefix}")
+foreach(pc lastack lastack-core)
+    configure_file(cmake/${pc}.pc.in ${pc}.pc @ONLY)
+    install(FILES "${PROJECT_BINARY_DIR}/${pc}.pc" DESTINATION ${pc_dir})
+endforeach()
+
+file(GLOB manual_pages CONFIGURE_DEPENDS docs/man/*.1)
+if(manual_pages)
+    install(FILES ${manual_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()

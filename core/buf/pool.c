@@ -1,0 +1,175 @@
+/* See pool.h. Each class is a slab; the index of a buffer stands in the half of its head that only
+ * this file knows, in front of the la_buf. */
+#include "buf/pool.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+#define LINE 64 /* of the cache */
+
+/* The first half of the head; the la_buf follows it. */
+struct head {
+    uint32_t index; /* in the slab of its class; overlaps the link of the free list */
+    uint32_t unused;
+    uint64_t owner, cookie; /* of a lent buffer */
+    uint64_t unused_too;
+};
+
+_Static_assert(sizeof(struct head) + sizeof(struct la_buf) == BUF_HEAD, "one cache line");
+_Static_assert(offsetof(struct la_buf, mem) == sizeof(struct la_buf), "mem begins the next line");
+_Static_assert(BUF_SMALL % LINE == 0 && BUF_MTU % LINE == 0, "whole cache lines");
+_Static_assert(BUF_CHUNK % LINE == 0 && BUF_HUGE % LINE == 0, "whole cache lines");
+
+static const uint32_t class_cap[BUF_CLASSES] = {BUF_SMALL, BUF_MTU, BUF_CHUNK, BUF_HUGE, 0};
+
+void buf_pool_init(struct buf_pool *pool, struct memory *memory)
+{
+    *pool = (struct buf_pool){.memory = memory};
+    for (unsigned c = 0; c < BUF_CLASSES; c++) {
+        slab_init(&pool->classes[c], memory, LA_MEM_BUFFERS, BUF_HEAD + class_cap[c], LINE,
+                  UINT32_MAX);
+        slab_keep(&pool->classes[c], UINT32_MAX);
+    }
+}
+
+void buf_pool_destroy(struct buf_pool *pool)
+{
+    for (unsigned c = 0; c < BUF_CLASSES; c++) {
+        slab_destroy(&pool->classes[c]);
+    }
+    pool->released = NULL;
+    pool->released_tail = NULL;
+}
+
+void buf_pool_trim(struct buf_pool *pool)
+{
+    for (unsigned c = 0; c < BUF_CLASSES; c++) {
+        while (slab_trim(&pool->classes[c])) {
+        }
+    }
+}
+
+/* No memory for the slab `want`: takes it from the empty slabs of the other classes, no more of
+ * them than it needs. */
+static uint32_t take_from_others(struct buf_pool *pool, struct slab *want)
+{
+    for (unsigned c = 0; c < BUF_CLASSES; c++) {
+        struct slab *other = &pool->classes[c];
+        while (other != want && slab_trim(other)) {
+            uint32_t index = slab_take(want);
+            if (index) {
+                return index;
+            }
+        }
+    }
+    return 0;
+}
+
+static struct head *head_of(struct la_buf *buf)
+{
+    return (struct head *)(void *)((char *)buf - sizeof(struct head));
+}
+
+/* A buffer of the class with everything set that does not depend on its use. */
+static inline struct la_buf *take(struct buf_pool *pool, unsigned size_class)
+{
+    struct slab *slab = &pool->classes[size_class];
+    uint32_t index = slab_take(slab);
+    struct la_buf *buf;
+
+    if (__builtin_expect(index == 0, 0)) {
+        index = take_from_others(pool, slab);
+        if (index == 0) {
+            return NULL;
+        }
+    }
+    buf = (struct la_buf *)(void *)((char *)slab_at(slab, index) + sizeof(struct head));
+    head_of(buf)->index = index;
+    *buf = (struct la_buf){
+        .data = buf->mem,
+        .cap = class_cap[size_class],
+        .refs = 1,
+        .size_class = (uint8_t)size_class,
+    };
+    return buf;
+}
+
+struct la_buf *buf_get(struct buf_pool *pool, size_t size)
+{
+    unsigned size_class = 0;
+
+    if (size > BUF_HUGE) {
+        return NULL;
+    }
+    while (size > class_cap[size_class]) {
+        size_class++;
+    }
+    return take(pool, size_class);
+}
+
+void buf_put(struct buf_pool *pool, struct la_buf *buf)
+{
+    LA_ASSERT(&pool->memory->assert_handler, buf->refs > 0 && buf->size_class < BUF_CLASSES);
+    if (--buf->refs) {
+        return;
+    }
+    if (buf->flags & BUF_LENT) {
+        buf->next = NULL;
+        if (pool->released) {
+            pool->released_tail->next = buf;
+        } else {
+            pool->released = buf;
+        }
+        pool->released_tail = buf;
+        return;
+    }
+    slab_put(&pool->classes[buf->size_class], head_of(buf)->index);
+}
+
+void buf_put_list(struct buf_pool *pool, struct la_buf *buf)
+{
+    while (buf) {
+        struct la_buf *next = buf->next;
+        buf_put(pool, buf);
+        buf = next;
+    }
+}
+
+uint32_t buf_room(const struct la_buf *buf)
+{
+    if (buf->refs > 1 || (buf->flags & BUF_LENT)) {
+        return 0;
+    }
+    return buf->cap - (uint32_t)(buf->data - buf->mem) - buf->len;
+}
+
+struct la_buf *buf_lend(struct buf_pool *pool, const void *data, uint32_t len, uint64_t owner,
+                        uint64_t cookie)
+{
+    struct la_buf *buf = take(pool, BUF_CLASS_LENT);
+
+    if (!buf) {
+        return NULL;
+    }
+    head_of(buf)->owner = owner;
+    head_of(buf)->cookie = cookie;
+    /* la_buf has one pointer for both kinds; nobody writes through this one: buf_room() is 0. */
+    buf->data = (uint8_t *)(uintptr_t)data;
+    buf->len = len;
+    buf->flags = BUF_LENT;
+    return buf;
+}
+
+bool buf_released(struct buf_pool *pool, uint64_t *owner, uint64_t *cookie)
+{
+    struct la_buf *buf = pool->released;
+
+    if (!buf) {
+        return false;
+    }
+    pool->released = buf->next;
+    *owner = head_of(buf)->owner;
+    *cookie = head_of(buf)->cookie;
+    slab_put(&pool->classes[BUF_CLASS_LENT], head_of(buf)->index);
+    return true;
+}

@@ -1,0 +1,47 @@
+/* The scope of link-local IPv6 addresses.
+ *
+ * Inside the stack such an address carries the identifier of its link in bytes 2 and 3, which are
+ * zero on the wire (RFC 4291 2.5.6), so that the same address on two links is two addresses and no
+ * table needs a field of its own for it. Groups do not carry it. */
+#ifndef NEIGH_SCOPE_H
+#define NEIGH_SCOPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <lastack/addr.h>
+
+#include "base/bytes.h"
+
+/* Does the address carry a scope: fe80::/10? */
+static inline bool ip_scoped(const struct la_addr *a)
+{
+    return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+/* From the wire, or from the application with its la_endpoint.scope, into the stack. */
+static inline void ip_scope_enter(struct la_addr *a, uint16_t link)
+{
+    if (ip_scoped(a)) {
+        store_be16(a->b + 2, link);
+    }
+}
+
+/* Takes the scope out again; returns it, 0 for an address without one. */
+static inline uint16_t ip_scope_leave(struct la_addr *a)
+{
+    if (!ip_scoped(a)) {
+        return 0;
+    }
+    uint16_t link = load_be16(a->b + 2);
+    store_be16(a->b + 2, 0);
+    return link;
+}
+
+/* The link of a scoped address, 0 for others. */
+static inline uint16_t ip_scope_of(const struct la_addr *a)
+{
+    return ip_scoped(a) ? load_be16(a->b + 2) : 0;
+}
+
+#endif

@@ -1,0 +1,215 @@
+/* Step 5 of 3.10.7.4: the ACK field (RFC 9293), fast retransmit and fast recovery (RFC 5681 3.2,
+ * RFC 6582), round-trip samples (RFC 6298, RFC 7323 4). */
+#include "tcp/tcp.h"
+
+#include "tcp/decide.h"
+#include "tcp/rtt.h"
+
+#define DUP_ACKS_FAST 3 /* RFC 5681 3.2 */
+
+/* Frees the buffers of which every byte is acknowledged. */
+static void free_acknowledged(struct tcb *t, struct tcp_env *env)
+{
+    while (t->snd_head && seq_le(seq_add(seq_of(t->snd_head->seq), t->snd_head->len), t->snd_una)) {
+        struct la_buf *done = t->snd_head;
+        t->snd_head = done->next;
+        if (t->snd_cur == done) {
+            t->snd_cur = t->snd_head;
+        }
+        done->next = NULL;
+        buf_put(env->bufs, done);
+    }
+    if (!t->snd_head) {
+        t->snd_tail = NULL;
+    }
+}
+
+static void take_rtt_sample(struct tcb *t, const struct tcp_env *env, const struct tcp_segment *seg)
+{
+    uint64_t sample_us;
+    if ((t->flags & TCP_F_RTT_TIMED) && seq_gt(seg->ack, t->rtt_seq)) {
+        /* Karn (MUST-18): the timed segment was not sent again since. */
+        sample_us = (env->now_ns - t->rtt_at_ns) / 1000;
+        t->flags &= ~(uint32_t)TCP_F_RTT_TIMED;
+    } else if (!(t->flags & TCP_F_RTT_TIMED) && (t->flags & TCP_F_TS) &&
+               (seg->h.options & WIRE_TCP_TS) && seg->h.tsecr != 0 && t->backoff != 0) {
+        /* RFC 7323 4.1: an echoed timestamp also measures what was sent again. */
+        uint32_t ms = tcp_now_ms(env) + t->ts_offset - seg->h.tsecr;
+        if (ms > TCP_RTO_MAX_MS) {
+            return;
+        }
+        sample_us = (uint64_t)ms * 1000;
+    } else {
+        return;
+    }
+    struct tcp_rtt r = {.srtt_us8 = t->srtt_us8, .rttvar_us4 = t->rttvar_us4};
+    r = tcp_rtt_sample(r, sample_us > UINT32_MAX ? UINT32_MAX : (uint32_t)sample_us);
+    t->srtt_us8 = r.srtt_us8;
+    t->rttvar_us4 = r.rttvar_us4;
+    t->rto_ms = tcp_rto_ms(r, t->opt.rto_min_ms, TCP_RTO_MAX_MS);
+}
+
+static void recovery_on_new_ack(struct tcb *t, struct tcp_env *env, seq32 ack, uint32_t acked)
+{
+    if (seq_ge(ack, t->recover)) {
+        /* RFC 6582 3.2, step 3: a full acknowledgment. */
+        t->flags &= ~(uint32_t)TCP_F_RECOVERY;
+        t->cc.ops->leave_recovery(&t->cc, seq_len(ack, t->snd_max));
+        tcp_note(t, env, LA_TRACE_EVENT, LA_RECOVERY_LEFT, t->cc.cwnd, 0);
+        return;
+    }
+    /* A partial one: the next hole is sent at once. */
+    t->cc.ops->partial_ack(&t->cc, acked);
+    t->flags |= TCP_F_RTX_ONE;
+}
+
+void tcp_ack_new_data(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg)
+{
+    uint32_t acked = seq_len(t->snd_una, seg->ack);
+    bool syn = seq_eq(t->snd_una, t->iss);
+    uint32_t fin = (t->flags & TCP_F_FIN_SENT) && seq_gt(seg->ack, t->snd_end) ? 1 : 0;
+    uint32_t bytes = acked - (syn ? 1 : 0) - fin;
+
+    take_rtt_sample(t, env, seg);
+    t->snd_una = seg->ack;
+    t->una_at_ns = env->now_ns;
+    t->bytes_acked += bytes;
+    if (t->flags & TCP_F_RECOVERY) {
+        recovery_on_new_ack(t, env, seg->ack, acked);
+    } else if (bytes != 0) {
+        t->cc.ops->acked(&t->cc, bytes, (t->flags & TCP_F_CWND_USED) != 0);
+    }
+    t->snd_nxt = seq_max(t->snd_nxt, t->snd_una);
+    t->dup_acks = 0;
+    t->backoff = 0;
+    t->soft_error = 0;
+    t->flags &= ~(uint32_t)(TCP_F_R1 | TCP_F_OVERRIDE);
+    if ((t->flags & TCP_F_SND_URG) && seq_le(t->snd_up, t->snd_una)) {
+        t->flags &= ~(uint32_t)TCP_F_SND_URG;
+    }
+    if (bytes != 0) {
+        free_acknowledged(t, env);
+        /* Writable again when a third of the buffer is free: not a wake-up per segment. */
+        if (tcp_snd_room(t) >= t->opt.sndbuf / 3) {
+            t->todo |= TCP_DO_WRITABLE;
+        }
+    }
+    t->rtx_at_ns = TCP_NEVER; /* RFC 6298 5.2, 5.3 */
+    tcp_arm_rtx(t, env);
+    t->todo |= TCP_DO_OUTPUT | TCP_DO_PROGRESS;
+}
+
+/* The ACK field equals SND.UNA: perhaps a duplicate ACK (RFC 5681 2). */
+static void same_ack(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg,
+                     bool window_changed, enum la_reason *verdict)
+{
+    if (!tcp_duplicate_ack(tcp_outstanding(t), seg->seg_len, window_changed, t->snd_una,
+                           seg->ack)) {
+        *verdict = window_changed ? LA_TAKE_WINDOW : LA_TAKE_ACK_OLD;
+        return;
+    }
+    *verdict = LA_TAKE_ACK_DUPLICATE;
+    t->dup_acks_in++;
+    if (t->flags & TCP_F_RECOVERY) {
+        t->cc.ops->duplicate_ack(&t->cc);
+        t->todo |= TCP_DO_OUTPUT;
+        return;
+    }
+    if (t->dup_acks < DUP_ACKS_FAST) {
+        t->dup_acks++;
+    }
+    t->todo |= TCP_DO_OUTPUT; /* limited transmit (RFC 3042) may send one */
+    /* RFC 6582 3.2, step 2: only when this ACK covers more than the last recovery. */
+    if (t->dup_acks == DUP_ACKS_FAST && seq_gt(seg->ack, t->recover)) {
+        t->recover = t->snd_max;
+        t->cc.ops->enter_recovery(&t->cc, seq_len(t->snd_una, t->snd_max));
+        t->flags |= TCP_F_RECOVERY | TCP_F_RTX_ONE;
+        tcp_note(t, env, LA_TRACE_EVENT, LA_RECOVERY_ENTERED, t->cc.ssthresh, 0);
+    }
+}
+
+void tcp_update_window(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg)
+{
+    if (!tcp_window_update_ok(t->snd_wl1, t->snd_wl2, seg->seq, seg->ack)) {
+        return;
+    }
+    uint32_t before = t->snd_wnd;
+    t->snd_wnd = (uint32_t)seg->h.wnd << t->snd_wscale; /* REC-1: 32 bits */
+    t->snd_wl1 = seg->seq;
+    t->snd_wl2 = seg->ack;
+    if (t->snd_wnd > t->snd_wnd_max) {
+        t->snd_wnd_max = t->snd_wnd;
+    }
+    if (t->snd_wnd == before) {
+        return;
+    }
+    if (before == 0 && (t->flags & TCP_F_PERSIST)) {
+        t->backoff = 0;
+        t->snd_nxt = t->snd_una; /* the byte of a probe goes again, with what follows */
+    }
+    if (before == 0 || t->snd_wnd == 0) {
+        t->rtx_at_ns = TCP_NEVER; /* from probing to sending, or back */
+        tcp_arm_rtx(t, env);
+    }
+    t->todo |= TCP_DO_OUTPUT;
+}
+
+/* What an acknowledged FIN means in each closing state. False: the connection is over. */
+static bool our_fin_acked(struct tcb *t, struct tcp_env *env)
+{
+    switch (t->state) {
+    case LA_TCP_FIN_WAIT_1:
+        tcp_set_state(t, env, LA_TCP_FIN_WAIT_2, LA_TAKE_ACK);
+        if (t->flags & TCP_F_APP_CLOSED) {
+            /* RFC 1122 4.2.2.20: the peer's FIN is awaited only so long when nobody reads. */
+            tcp_arm(t, &t->keep_at_ns, env->now_ns + (uint64_t)t->opt.fin_wait_2_s * 1000000000U);
+        }
+        return true;
+    case LA_TCP_CLOSING:
+        tcp_set_state(t, env, LA_TCP_TIME_WAIT, LA_TAKE_ACK);
+        return false;
+    case LA_TCP_LAST_ACK:
+        tcp_end(t, env, LA_OK, LA_TAKE_ACK);
+        return false;
+    default:
+        return true;
+    }
+}
+
+bool tcp_step_ack(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
+                  enum la_reason *verdict)
+{
+    if (!(seg->h.flags & LA_TH_ACK)) {
+        *verdict = LA_DROP_NO_ACK;
+        return false;
+    }
+    enum tcp_ack_verdict ack = tcp_ack_verdict(t->snd_una, t->snd_max, t->snd_wnd_max, seg->ack);
+    if (t->state == LA_TCP_SYN_RECEIVED) {
+        if (ack != TCP_ACK_NEW) {
+            seg->reset = true; /* "If the segment acknowledgment is not acceptable, form a reset" */
+            *verdict = LA_DROP_ACK_RANGE;
+            return false;
+        }
+        tcp_ack_new_data(t, env, seg);
+        tcp_establish(t, env, seg, LA_TAKE_HANDSHAKE_ACK);
+        *verdict = LA_TAKE_HANDSHAKE_ACK;
+        return true;
+    }
+    if (ack == TCP_ACK_TOO_OLD || ack == TCP_ACK_TOO_NEW) {
+        *verdict = LA_DROP_ACK_RANGE;
+        return false;
+    }
+    if (ack == TCP_ACK_OLD) {
+        *verdict = LA_TAKE_ACK_OLD;
+        return true;
+    }
+    uint32_t wnd = (uint32_t)seg->h.wnd << t->snd_wscale;
+    bool window_changed = wnd != t->snd_wnd;
+    if (ack == TCP_ACK_NEW) {
+        tcp_ack_new_data(t, env, seg);
+    } else {
+        same_ack(t, env, seg, window_changed, verdict);
+    }
+    tcp_update_window(t, env, seg);
+    return !tcp_fin_acked(t) || our_fin_acked(t, env);
+}

@@ -1,0 +1,106 @@
+/* SEGMENT ARRIVES in SYN-SENT (RFC 9293 3.10.7.3), and what every SYN of a peer brings along. */
+#include "tcp/tcp.h"
+
+#include "tcp/decide.h"
+#include "tcp/rtt.h"
+
+void tcp_take_syn_options(struct tcb *t, struct tcp_env *env, const struct wire_tcp *h)
+{
+    t->peer_mss = (h->options & WIRE_TCP_MSS) ? h->mss : 0; /* MUST-14, MUST-15 */
+    if ((h->options & WIRE_TCP_WSCALE) && (t->opt.bits & TCP_OPT_WSCALE)) {
+        t->flags |= TCP_F_WSCALE;
+        t->snd_wscale = h->wscale > 14 ? 14 : h->wscale; /* RFC 7323 2.3 */
+    } else {
+        t->rcv_wscale = 0; /* RFC 7323 2.2: both or none */
+    }
+    if ((h->options & WIRE_TCP_TS) && (t->opt.bits & TCP_OPT_TS)) {
+        t->flags |= TCP_F_TS;
+        t->ts_recent = h->tsval;
+        t->ts_recent_s = (uint32_t)(env->now_ns / 1000000000);
+    }
+    if ((h->options & WIRE_TCP_SACK_OK) && (t->opt.bits & TCP_OPT_SACK)) {
+        t->flags |= TCP_F_SACK;
+    }
+    tcp_set_mss(t, t->path_mtu);
+}
+
+void tcp_establish(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg,
+                   enum la_reason why)
+{
+    bool scaled = !(seg->h.flags & LA_TH_SYN); /* RFC 7323 2.2: never in a SYN */
+    t->snd_wnd = (uint32_t)seg->h.wnd << (scaled ? t->snd_wscale : 0);
+    t->snd_wnd_max = t->snd_wnd;
+    t->snd_wl1 = seg->seq;
+    t->snd_wl2 = seg->ack;
+    t->cc.ops->init(&t->cc);
+    if (t->flags & TCP_F_SYN_RTX) {
+        /* RFC 5681 3.1: a lost SYN or SYN-ACK leaves an initial window of one segment; RFC 6298
+         * 5.7: and a timeout of 3 s. */
+        t->cc.cwnd = t->cc.mss;
+        t->rto_ms = 3000;
+        t->flags &= ~(uint32_t)TCP_F_SYN_RTX;
+    }
+    tcp_set_state(t, env, LA_TCP_ESTABLISHED, why);
+    t->todo |= TCP_DO_CONNECTED | TCP_DO_OUTPUT;
+    if (t->opt.sndbuf) {
+        t->todo |= TCP_DO_WRITABLE;
+    }
+    tcp_arm_keepalive(t, env);
+    if (t->flags & TCP_F_FIN_QUEUED) {
+        /* RFC 9293 3.10.4: a CLOSE that was queued before the connection was there. */
+        tcp_set_state(t, env, LA_TCP_FIN_WAIT_1, LA_CALL_CLOSE);
+    }
+}
+
+/* RFC 9293 3.10.7.3, fourth: "the connection is open" when our SYN is acknowledged. */
+static enum la_reason syn_ack_arrived(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg)
+{
+    tcp_ack_new_data(t, env, seg);
+    tcp_establish(t, env, seg, LA_TAKE_SYN_ACK);
+    tcp_ack_now(t, LA_HANDSHAKE_ACK);
+    return LA_TAKE_SYN_ACK;
+}
+
+/* The peer's SYN crossed ours: simultaneous open (figure 7, MUST-10). */
+static enum la_reason syn_crossed(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg)
+{
+    t->snd_wnd = seg->h.wnd;
+    t->snd_wnd_max = t->snd_wnd;
+    t->snd_wl1 = seg->seq;
+    tcp_set_state(t, env, LA_TCP_SYN_RECEIVED, LA_TAKE_SYN_CROSSED);
+    t->snd_nxt = t->iss; /* the SYN goes again, now with an ACK */
+    t->todo |= TCP_DO_OUTPUT;
+    return LA_TAKE_SYN_CROSSED;
+}
+
+enum la_reason tcp_syn_sent_arrives(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg)
+{
+    bool has_ack = (seg->h.flags & LA_TH_ACK) != 0;
+
+    /* "First, check the ACK bit" */
+    if (has_ack && (seq_le(seg->ack, t->iss) || seq_gt(seg->ack, t->snd_max))) {
+        seg->reset = !(seg->h.flags & LA_TH_RST);
+        return LA_DROP_SYN_SENT_ACK;
+    }
+    /* "Second, check the RST bit": it must acknowledge our SYN (RFC 5961 3.2). */
+    if (seg->h.flags & LA_TH_RST) {
+        if (!has_ack) {
+            return LA_DROP_SYN_SENT;
+        }
+        tcp_end(t, env, LA_ECONNREFUSED, LA_TAKE_RST_REFUSED);
+        return LA_TAKE_RST_REFUSED;
+    }
+    /* "Fourth, check the SYN bit" */
+    if (!(seg->h.flags & LA_TH_SYN)) {
+        return LA_DROP_SYN_SENT;
+    }
+    t->irs = seg->seq;
+    t->rcv_nxt = seq_add(seg->seq, 1);
+    t->rcv_adv = seq_add(t->rcv_nxt, t->opt.rcvbuf < 65535 ? t->opt.rcvbuf : 65535);
+    t->last_ack_sent = t->rcv_nxt;
+    tcp_take_syn_options(t, env, &seg->h);
+    enum la_reason verdict = has_ack ? syn_ack_arrived(t, env, seg) : syn_crossed(t, env, seg);
+    /* Data or a FIN on the SYN: "queue for processing after ESTABLISHED"; they are not
+     * acknowledged here, so the peer sends them again. */
+    return verdict;
+}

@@ -1,0 +1,212 @@
+/* From a plan to bytes: the TCP header with its options (RFC 9293 3.1, 3.2), references to the
+ * payload, the checksum (MUST-2). */
+#include "tcp/tcp.h"
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "tcp/decide.h"
+#include "tcp/reass.h"
+
+/* RFC 9293 3.8.6: the window field, and with it the right edge, which never moves left (SHLD-14):
+ * scaling rounds up. In a SYN it is not scaled (RFC 7323 2.2). */
+static uint16_t offer_window(struct tcb *t, bool syn)
+{
+    uint32_t offered = tcp_rcv_wnd(t);
+    uint32_t wnd =
+        tcp_window_to_offer(offered, tcp_rcv_room(t), t->opt.rcvbuf, t->rcv_mss);
+    uint8_t shift = syn ? 0 : t->rcv_wscale;
+    uint32_t field = (wnd + (1U << shift) - 1) >> shift;
+    if (field > UINT16_MAX) {
+        field = UINT16_MAX;
+    }
+    t->rcv_adv = seq_max(t->rcv_adv, seq_add(t->rcv_nxt, field << shift));
+    return (uint16_t)field;
+}
+
+static void syn_options(const struct tcb *t, struct wire_tcp *h)
+{
+    bool answer = (h->flags & LA_TH_ACK) != 0;
+    uint32_t overhead = la_addr_is_v4(&t->key.raddr) ? 40 : 60;
+    uint32_t mss = t->path_mtu - overhead; /* MUST-67, SHLD-5, SHLD-6, MAY-3 */
+    if (t->opt.mss_max != 0 && mss > t->opt.mss_max) {
+        mss = t->opt.mss_max;
+    }
+    h->options = WIRE_TCP_MSS;
+    h->mss = (uint16_t)mss;
+    /* Offered in a SYN; in an answer only when the peer offered it. */
+    if (answer ? (t->flags & TCP_F_WSCALE) != 0 : (t->opt.bits & TCP_OPT_WSCALE) != 0) {
+        h->options |= WIRE_TCP_WSCALE;
+        h->wscale = t->rcv_wscale;
+    }
+    if (answer ? (t->flags & TCP_F_SACK) != 0 : (t->opt.bits & TCP_OPT_SACK) != 0) {
+        h->options |= WIRE_TCP_SACK_OK;
+    }
+}
+
+static uint8_t sack_max(const struct tcb *t)
+{
+    return (t->flags & TCP_F_TS) ? 3 : 4; /* RFC 2018 3 */
+}
+
+static bool sack_due(const struct tcb *t)
+{
+    return (t->flags & TCP_F_SACK) && (t->reass || (t->flags & TCP_F_DSACK));
+}
+
+uint32_t tcp_current_mss(const struct tcb *t)
+{
+    if (!sack_due(t)) {
+        return t->mss;
+    }
+    uint32_t blocks = (t->flags & TCP_F_DSACK) ? 1 : 0;
+    blocks += t->reass ? tcp_reass_of(t)->count : 0;
+    blocks = blocks < sack_max(t) ? blocks : sack_max(t);
+    uint32_t bytes = 4 + 8 * blocks; /* NOP NOP kind length, then the blocks */
+    return t->mss > TCP_MSS_LEAST + bytes ? t->mss - bytes : t->mss;
+}
+
+static void sack_option(struct tcb *t, struct wire_tcp *h)
+{
+    uint8_t max = sack_max(t);
+    uint8_t n = 0;
+    if (t->flags & TCP_F_DSACK) {
+        h->sack[n++] = t->dsack; /* RFC 2883 4: the first block */
+    }
+    n = (uint8_t)(n + tcp_reass_sack(t, &h->sack[n], (uint8_t)(max - n)));
+    if (n != 0) {
+        h->options |= WIRE_TCP_SACK;
+        h->sack_n = n;
+    }
+}
+
+static void fill_header(struct tcb *t, const struct tcp_env *env, const struct tcp_plan *plan,
+                        struct wire_tcp *h)
+{
+    bool syn = (plan->flags & LA_TH_SYN) != 0;
+    h->src_port = t->key.lport;
+    h->dst_port = t->key.rport;
+    h->seq = plan->seq.v;
+    h->flags = plan->flags;
+    h->ack = (plan->flags & LA_TH_ACK) ? t->rcv_nxt.v : 0;
+    h->wnd = 0;
+    h->urg = 0;
+    h->options = 0;
+    if (plan->flags & LA_TH_RST) {
+        return;
+    }
+    h->wnd = syn && !(plan->flags & LA_TH_ACK)
+                 ? (uint16_t)(tcp_rcv_room(t) < UINT16_MAX ? tcp_rcv_room(t) : UINT16_MAX)
+                 : offer_window(t, syn);
+    if (syn) {
+        syn_options(t, h); /* MUST-65: the MSS option in a SYN alone */
+    }
+    bool ts = syn && !(plan->flags & LA_TH_ACK) ? (t->opt.bits & TCP_OPT_TS) != 0
+                                                : (t->flags & TCP_F_TS) != 0;
+    if (ts) {
+        h->options |= WIRE_TCP_TS; /* RFC 7323 3.2: on every segment but RST */
+        h->tsval = tcp_now_ms(env) + t->ts_offset;
+        h->tsecr = (plan->flags & LA_TH_ACK) ? t->ts_recent : 0;
+    }
+    /* Not where it would make the segment too long: tcp_current_mss() kept room, but for a tiny
+     * MSS. */
+    if (!syn && sack_due(t) && (plan->len == 0 || tcp_current_mss(t) < t->mss)) {
+        sack_option(t, h);
+    }
+    if ((t->flags & TCP_F_SND_URG) && seq_gt(t->snd_up, plan->seq)) {
+        uint32_t up = seq_len(plan->seq, t->snd_up); /* MUST-62 */
+        if (up <= UINT16_MAX) {
+            h->flags |= LA_TH_URG;
+            h->urg = (uint16_t)up;
+        }
+    }
+}
+
+/* Refers to `len` bytes of the send queue from `seq` on; returns how many fit the frame's pieces. */
+static uint32_t add_payload(struct tcb *t, struct la_frame *frame, seq32 seq, uint32_t len)
+{
+    struct la_buf *buf = t->snd_cur;
+    uint32_t left = len;
+
+    if (!buf || seq_lt(seq, seq_of(buf->seq))) {
+        buf = t->snd_head;
+    }
+    while (buf && seq_ge(seq, seq_add(seq_of(buf->seq), buf->len))) {
+        buf = buf->next;
+    }
+    while (left != 0 && buf && frame->nfrags < LA_FRAGS_MAX) {
+        uint32_t at = seq_len(seq_of(buf->seq), seq);
+        uint32_t n = buf->len - at < left ? buf->len - at : left;
+        frame->frag[frame->nfrags++] =
+            (struct la_frag){.buf = buf_ref(buf), .data = buf->data + at, .len = n};
+        t->snd_cur = buf;
+        seq = seq_add(seq, n);
+        left -= n;
+        buf = buf->next;
+    }
+    return len - left;
+}
+
+static uint32_t sum_payload(const struct tcp_env *env, const struct la_frame *frame, uint32_t sum)
+{
+    bool odd = false;
+    for (unsigned i = 1; i < frame->nfrags; i++) {
+        uint32_t part = env->sum->sum(frame->frag[i].data, frame->frag[i].len, 0);
+        sum = wire_sum_add(sum, odd ? wire_sum_at_odd(part) : part);
+        odd ^= frame->frag[i].len & 1;
+    }
+    return sum;
+}
+
+/* One garbage octet of a keep-alive probe stands in the frame's own head. */
+static bool garbage_octet(const struct tcb *t, const struct tcp_plan *plan)
+{
+    return plan->reason == LA_PROBE_KEEPALIVE && (t->opt.bits & TCP_OPT_GARBAGE);
+}
+
+uint32_t tcp_build(struct tcb *t, struct tcp_env *env, struct tcp_plan *plan,
+                   struct la_frame *frame, uint32_t ip_len, bool partial, struct wire_tcp *h)
+{
+    uint8_t *p = frame->head + ip_len;
+    uint32_t mss = tcp_current_mss(t);
+
+    frame->nfrags = 1;
+    if (plan->len != 0) {
+        uint32_t got = add_payload(t, frame, plan->seq, plan->len);
+        if (got < plan->len) {
+            plan->len = got; /* more small pieces than a frame holds: the rest goes next */
+            plan->flags &= (uint16_t) ~(LA_TH_FIN | LA_TH_PSH);
+        }
+    }
+    fill_header(t, env, plan, h);
+    h->hdr_len = (uint8_t)wire_tcp_emit(p, h);
+    uint32_t head = h->hdr_len;
+    if (garbage_octet(t, plan)) {
+        p[head++] = 0;
+    }
+    uint32_t len = head + plan->len;
+    frame->frag[0] = (struct la_frag){.buf = NULL, .data = frame->head, .len = ip_len + head};
+    frame->len = ip_len + len;
+    frame->hdr_len = (uint16_t)(ip_len + h->hdr_len);
+    frame->csum_start = (uint16_t)ip_len;
+    frame->csum_offset = WIRE_TCP_CHECKSUM_OFFSET;
+    frame->reason = (uint16_t)plan->reason;
+    frame->conn = t->conn;
+    frame->gso = LA_GSO_NONE;
+    frame->gso_size = 0;
+    if (plan->len > mss) {
+        frame->gso = la_addr_is_v4(&t->key.raddr) ? LA_GSO_TCP4 : LA_GSO_TCP6;
+        frame->gso_size = (uint16_t)mss;
+    }
+    struct la_addr src = addr_on_wire(&t->key.laddr);
+    struct la_addr dst = addr_on_wire(&t->key.raddr);
+    uint32_t sum = wire_sum_pseudo(&src, &dst, 6, len);
+    frame->csum = partial ? LA_CSUM_PARTIAL : LA_CSUM_FULL;
+    if (partial) {
+        wire_checksum_store(p + WIRE_TCP_CHECKSUM_OFFSET, wire_fold(sum));
+        return len;
+    }
+    sum = wire_sum_add(sum, wire_sum(p, head, 0));
+    sum = sum_payload(env, frame, sum);
+    wire_checksum_store(p + WIRE_TCP_CHECKSUM_OFFSET, (uint16_t)~wire_fold(sum));
+    return len;
+}

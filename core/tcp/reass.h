@@ -1,0 +1,44 @@
+/* Reassembly: data that arrived behind a gap (RFC 9293 SHLD-31), as sorted ranges of buffers.
+ *
+ * The ranges live in one packet buffer that is attached to the connection while there are any.
+ * Invariants: ranges are sorted, disjoint and not adjacent, all behind RCV.NXT and inside the
+ * window; at most REASS_RANGES; each range's buffers are contiguous and sum up to its length.
+ * Bytes that are there already win over bytes that come again. */
+#ifndef TCP_REASS_H
+#define TCP_REASS_H
+
+#include "tcp/tcb.h"
+
+#define REASS_RANGES 32
+
+struct reass_range {
+    seq32 start, end;
+    struct la_buf *head, *tail;
+    uint32_t stamp; /* grows with each arrival: the most recent first in SACK (RFC 2018 4) */
+};
+
+struct tcp_reass {
+    uint32_t count;
+    uint32_t stamp;
+    struct reass_range range[REASS_RANGES];
+};
+
+static inline struct tcp_reass *tcp_reass_of(const struct tcb *t)
+{
+    return t->reass ? (struct tcp_reass *)(void *)t->reass->data : NULL;
+}
+
+/* Takes a buffer whose bytes (data, len, seq) lie behind RCV.NXT; always takes it over. Returns
+ * LA_TAKE_DATA_EARLY, LA_TAKE_DATA_OLD (all bytes were there), LA_DROP_REASSEMBLY_FULL or
+ * LA_DROP_NO_MEMORY. */
+enum la_reason tcp_reass_add(struct tcb *t, struct tcp_env *env, struct la_buf *buf);
+
+/* The range that begins at or before RCV.NXT is taken out as a list of buffers, NULL: none. */
+struct la_buf *tcp_reass_pull(struct tcb *t, struct tcp_env *env);
+
+/* Fills in SACK blocks, the most recently received first; returns how many. */
+uint8_t tcp_reass_sack(const struct tcb *t, struct wire_sack *blocks, uint8_t max);
+
+void tcp_reass_drop(struct tcb *t, struct tcp_env *env);
+
+#endif

@@ -1,0 +1,154 @@
+/* The state of a connection: one writer, and a table of the legal arcs.
+ *
+ * The arcs are those of RFC 9293 figure 5 with its notes, and the arcs of abort and time-out, which
+ * lead to CLOSED from everywhere. LISTEN, half-open connections and TIME-WAIT that has begun are
+ * records of their own (listen.h, time_wait.h); a control block passes through SYN-RECEIVED when
+ * its record becomes a connection and at a simultaneous open. */
+#include "tcp/tcb.h"
+
+#include "base/mem.h"
+
+#define TO(state) (1U << LA_TCP_##state)
+
+static const uint16_t arcs[LA_TCP_STATE_COUNT] = {
+    [LA_TCP_CLOSED] = TO(SYN_SENT) | TO(SYN_RECEIVED) | TO(LISTEN),
+    [LA_TCP_LISTEN] = TO(SYN_RECEIVED) | TO(SYN_SENT) | TO(CLOSED),
+    [LA_TCP_SYN_SENT] = TO(SYN_RECEIVED) | TO(ESTABLISHED) | TO(CLOSED),
+    [LA_TCP_SYN_RECEIVED] =
+        TO(ESTABLISHED) | TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(LISTEN) | TO(CLOSED),
+    [LA_TCP_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(CLOSED),
+    /* Note 2 of figure 5: from FIN-WAIT-1 to TIME-WAIT directly when one segment acknowledges our
+     * FIN and carries the peer's: the close in three segments. */
+    [LA_TCP_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING) | TO(TIME_WAIT) | TO(CLOSED),
+    [LA_TCP_FIN_WAIT_2] = TO(TIME_WAIT) | TO(CLOSED),
+    [LA_TCP_CLOSE_WAIT] = TO(LAST_ACK) | TO(CLOSED),
+    [LA_TCP_CLOSING] = TO(TIME_WAIT) | TO(CLOSED),
+    [LA_TCP_LAST_ACK] = TO(CLOSED),
+    [LA_TCP_TIME_WAIT] = TO(CLOSED),
+};
+
+bool tcp_arc_legal(enum la_tcp_state from, enum la_tcp_state to)
+{
+    return (arcs[from] >> to & 1U) != 0;
+}
+
+void tcp_note(struct tcb *t, struct tcp_env *env, enum la_trace_what what, enum la_reason why,
+              uint32_t value, uint32_t len)
+{
+    if (!t->ring) {
+        t->ring = trace_ring_get(env->trace, t->conn);
+    }
+    struct la_trace_record r = {
+        .time_ns = env->now_ns,
+        .conn = t->conn,
+        .seq = value,
+        .len = (uint16_t)(len > UINT16_MAX ? UINT16_MAX : len),
+        .reason = (uint8_t)why,
+        .what_state = LA_TRACE_PACK((uint8_t)what, t->state),
+    };
+    trace_put(env->trace, t->ring, &r);
+}
+
+static void trace_options(struct tcb *t, struct tcp_env *env, const struct wire_tcp *h,
+                          enum la_reason why)
+{
+    uint16_t present = 0;
+    present |= (h->options & WIRE_TCP_TS) ? LA_TRACE_OPT_TIMESTAMPS : 0;
+    present |= (h->options & WIRE_TCP_SACK_OK) ? LA_TRACE_OPT_SACK : 0;
+    struct la_trace_record r = {
+        .time_ns = env->now_ns,
+        .conn = t->conn,
+        .seq = (h->options & WIRE_TCP_MSS) ? h->mss : 0,
+        .ack = (h->options & WIRE_TCP_TS) ? h->tsval : 0,
+        .len = (h->options & WIRE_TCP_WSCALE) ? h->wscale : 255,
+        .flags = present,
+        .reason = (uint8_t)why,
+        .what_state = LA_TRACE_PACK(LA_TRACE_OPTIONS, t->state),
+    };
+    trace_put(env->trace, t->ring, &r);
+}
+
+void tcp_trace_segment(struct tcb *t, struct tcp_env *env, enum la_trace_what what,
+                       const struct wire_tcp *h, uint32_t len, enum la_reason why)
+{
+    if (!t->ring) {
+        t->ring = trace_ring_get(env->trace, t->conn);
+    }
+    struct la_trace_record r = {
+        .time_ns = env->now_ns,
+        .conn = t->conn,
+        .seq = h->seq,
+        .ack = h->ack,
+        .wnd = h->wnd,
+        .len = (uint16_t)(len > UINT16_MAX ? UINT16_MAX : len),
+        .flags = h->flags,
+        .reason = (uint8_t)why,
+        .what_state = LA_TRACE_PACK((uint8_t)what, t->state),
+    };
+    trace_put(env->trace, t->ring, &r);
+    if (h->flags & LA_TH_SYN) {
+        trace_options(t, env, h, why);
+    }
+}
+
+void tcp_set_state(struct tcb *t, struct tcp_env *env, enum la_tcp_state to, enum la_reason why)
+{
+    enum la_tcp_state from = (enum la_tcp_state)t->state;
+    if (from == to) {
+        return;
+    }
+    LA_ASSERT(env->assert_handler, tcp_arc_legal(from, to));
+    t->state = (uint8_t)to;
+    tcp_note(t, env, LA_TRACE_STATE, why, 0, from);
+    if (to == LA_TCP_TIME_WAIT) {
+        t->todo |= TCP_DO_TIME_WAIT | TCP_DO_CLOSED;
+    }
+    if (to == LA_TCP_CLOSED) {
+        t->todo |= TCP_DO_GONE;
+    }
+}
+
+void tcp_end(struct tcb *t, struct tcp_env *env, int error, enum la_reason why)
+{
+    t->error = (int16_t)error;
+    t->rtx_at_ns = t->ack_at_ns = t->keep_at_ns = TCP_NEVER;
+    t->todo |= error ? TCP_DO_ERROR : TCP_DO_CLOSED;
+    if (t->state != LA_TCP_CLOSED) {
+        tcp_set_state(t, env, LA_TCP_CLOSED, why);
+    }
+}
+
+void tcp_release(struct tcb *t, struct tcp_env *env)
+{
+    buf_put_list(env->bufs, t->snd_head);
+    buf_put_list(env->bufs, t->rcv_head);
+    t->snd_head = t->snd_tail = t->snd_cur = NULL;
+    t->rcv_head = t->rcv_tail = NULL;
+    t->rcv_queued = 0;
+    if (t->ring) {
+        trace_ring_release(env->trace, t->ring);
+        t->ring = NULL;
+    }
+}
+
+static bool queue_adds_up(const struct la_buf *head, uint32_t bytes)
+{
+    uint64_t sum = 0;
+    for (; head; head = head->next) {
+        sum += head->len;
+    }
+    return sum == bytes;
+}
+
+bool tcp_invariants(const struct tcb *t)
+{
+    if (t->state == LA_TCP_CLOSED) {
+        return true;
+    }
+    uint32_t fin = (t->flags & TCP_F_FIN_SENT) ? 1 : 0;
+    return seq_le(t->snd_una, t->snd_nxt) && seq_le(t->snd_nxt, t->snd_max) &&
+           seq_le(t->snd_max, seq_add(t->snd_end, fin)) && t->cc.cwnd >= 1 &&
+           queue_adds_up(t->rcv_head, t->rcv_queued) &&
+           (t->state < LA_TCP_ESTABLISHED || t->rtx_at_ns != TCP_NEVER ||
+            seq_eq(t->snd_una, t->snd_max));
+}

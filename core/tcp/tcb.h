@@ -1,0 +1,286 @@
+/* The control block of a connection (RFC 9293 3.3.1) and what its functions share.
+ *
+ * Three kinds of function, told apart by signature:
+ *   decide   integers in, a verdict out (decide.h);
+ *   apply    struct tcb * and struct tcp_env *: changes the block and adds to `todo` what has to
+ *            follow; never calls link, application or stack;
+ *   flush    the stack, after the batch, acts on `todo`.
+ *
+ * The variables have RFC 9293's names. The block is laid out by cache line: who it is and the
+ * state; receiving; sending; congestion control; then what a segment in order does not touch.
+ *
+ * Invariants (tcp_invariants() checks them):
+ *   snd_una <= snd_nxt <= snd_max <= snd_end + 1 (the FIN);
+ *   the send queue holds exactly [first byte >= snd_una's buffer, snd_end);
+ *   rcv_nxt + window never moves left: rcv_adv is its right edge (RFC 9293 3.8.6, SHLD-14);
+ *   rcv_queued and rcv_charge are the sums over the receive queue;
+ *   rtx_at is set if and only if something is outstanding or a window has to be probed. */
+#ifndef TCP_TCB_H
+#define TCP_TCB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <lastack/frame.h>
+#include <lastack/tcp.h>
+#include <lastack/trace.h>
+
+#include "base/assert.h"
+#include "base/flow_key.h"
+#include "base/prng.h"
+#include "base/seq.h"
+#include "base/siphash.h"
+#include "buf/pool.h"
+#include "cc/cc.h"
+#include "trace/ring.h"
+#include "wire/checksum.h"
+#include "wire/tcp.h"
+
+#define TCP_NEVER UINT64_MAX
+
+/* RFC 6298: 2.1 (1 s at first), 2.4 (lower bound: the option rto_min_ms), 2.5 (upper bound). */
+#define TCP_RTO_INITIAL_MS 1000
+#define TCP_RTO_MAX_MS     60000
+#define TCP_RTO_MIN_MS     200 /* default of the option; Linux's choice, docs/deviations.md */
+#define TCP_DELACK_MS      40
+
+#define TCP_WINDOW_MAX (1U << 30) /* RFC 7323 2.3 */
+
+/* What has to follow, collected over a batch. */
+enum tcp_todo {
+    TCP_DO_OUTPUT = 0x0001,    /* there may be a segment to send */
+    TCP_DO_READABLE = 0x0002,  /* data or the end arrived */
+    TCP_DO_WRITABLE = 0x0004,  /* room in the send buffer */
+    TCP_DO_CONNECTED = 0x0008, /* the handshake is complete */
+    TCP_DO_PEER_CLOSED = 0x0010,
+    TCP_DO_ERROR = 0x0020,  /* the connection is gone: `error` says why */
+    TCP_DO_CLOSED = 0x0040, /* it ended in order */
+    TCP_DO_URGENT = 0x0080,
+    TCP_DO_SOFT_ERROR = 0x0100,
+    TCP_DO_TIMER = 0x0200,     /* a deadline came nearer */
+    TCP_DO_TIME_WAIT = 0x0400, /* the wait begins: a record takes over */
+    TCP_DO_GONE = 0x0800,      /* state CLOSED: out of the table */
+    TCP_DO_DOUBT = 0x2000,     /* retransmissions reached R1: the path is in doubt (MUST-20) */
+    TCP_DO_PROGRESS = 0x1000,  /* the peer acknowledged new data: the path works */
+};
+
+/* Flags of a connection. */
+enum tcp_flag {
+    TCP_F_PASSIVE = 0x0001,    /* came from a listener (MUST-11) */
+    TCP_F_TS = 0x0002,         /* timestamps agreed */
+    TCP_F_SACK = 0x0004,       /* SACK agreed */
+    TCP_F_WSCALE = 0x0008,     /* window scaling agreed */
+    TCP_F_ACK_NOW = 0x0010,    /* an ACK has to leave */
+    TCP_F_FIN_QUEUED = 0x0020, /* the application ended its sending side */
+    TCP_F_FIN_SENT = 0x0040,
+    TCP_F_FIN_RCVD = 0x0080,
+    TCP_F_APP_CLOSED = 0x0100,   /* la_tcp_close(): nobody will read any more */
+    TCP_F_RST_QUEUED = 0x0200,   /* a reset has to leave, then the block is gone */
+    TCP_F_RECOVERY = 0x0400,     /* fast recovery (RFC 6582) */
+    TCP_F_RTX_ONE = 0x0800,      /* retransmit one segment at snd_una */
+    TCP_F_PERSIST = 0x1000,      /* rtx_at is the persist timer */
+    TCP_F_PROBE = 0x2000,        /* a window probe has to leave */
+    TCP_F_KEEP_PROBE = 0x4000,   /* a keep-alive probe has to leave */
+    TCP_F_LIMITED = 0x8000,      /* limited transmit: one new segment on a duplicate ACK */
+    TCP_F_RTT_TIMED = 0x10000,   /* rtt_seq and rtt_at measure one segment (Karn: MUST-18) */
+    TCP_F_DSACK = 0x20000,       /* dsack has to be reported (RFC 2883) */
+    TCP_F_MORE = 0x40000,        /* the last send said that more follows */
+    TCP_F_OVERRIDE = 0x80000,    /* the override timer ran out (RFC 9293 3.8.6.2.1) */
+    TCP_F_SND_URG = 0x100000,    /* snd_up is ahead of snd_una */
+    TCP_F_RCV_URG = 0x200000,    /* rcv_up is ahead of what was read */
+    TCP_F_RTX_MTU = 0x400000,    /* the next retransmission is because the path's MTU fell */
+    TCP_F_CWND_USED = 0x800000,  /* the congestion window was full when last sent */
+    TCP_F_FIN_KNOWN = 0x1000000, /* fin_seq is the sequence number of the peer's FIN */
+    TCP_F_SYN_RTX = 0x2000000,   /* the SYN was retransmitted: RFC 6298 5.7 */
+    TCP_F_R1 = 0x4000000,        /* retransmissions reached R1 and it was said */
+};
+
+struct tcp_reass; /* reass.h */
+
+/* Those of la_tcp_options that act on a connection, packed. */
+struct tcp_options {
+    uint32_t sndbuf, rcvbuf;
+    uint32_t user_timeout_ms;
+    uint32_t keepidle_s, keepintvl_s;
+    int32_t linger_s;
+    uint32_t fin_wait_2_s;
+    uint16_t delack_ms;
+    uint16_t rto_min_ms;
+    uint16_t mss_max;
+    uint8_t keepcnt, syn_retries, r2_retries;
+    uint8_t ttl, tos;
+    uint8_t bits; /* TCP_OPT_* */
+};
+#define TCP_OPT_NODELAY     0x01
+#define TCP_OPT_CORK        0x02
+#define TCP_OPT_KEEPALIVE   0x04
+#define TCP_OPT_GARBAGE     0x08
+#define TCP_OPT_WSCALE      0x10
+#define TCP_OPT_TS          0x20
+#define TCP_OPT_SACK        0x40
+#define TCP_OPT_SOFT_ERRORS 0x80
+
+struct tcb {
+    /* who, and the state */
+    struct flow_key key;
+    uint32_t conn; /* identifier in trace records */
+    uint8_t state; /* enum la_tcp_state; written by tcp_set_state() alone */
+    uint8_t snd_wscale, rcv_wscale;
+    uint8_t dup_acks;
+    uint32_t flags; /* enum tcp_flag */
+    uint32_t todo;  /* enum tcp_todo */
+    struct trace_ring *ring;
+
+    /* receiving */
+    seq32 rcv_nxt;
+    seq32 rcv_adv;        /* right edge of the window we offered */
+    uint32_t rcv_queued;  /* bytes in order that wait for the application */
+    uint32_t rcv_charge;  /* real memory of the receive and reassembly queues */
+    uint32_t rcv_unacked; /* payload bytes since our last ACK */
+    uint32_t ts_recent;
+    seq32 last_ack_sent; /* RFC 7323 4.3 */
+    uint32_t ts_offset;  /* added to the clock in TSval (RFC 7323 7.1) */
+    struct la_buf *rcv_head, *rcv_tail;
+    uint64_t ack_at_ns;   /* delayed ACK */
+    struct la_buf *reass; /* memory of struct tcp_reass, while something waits behind a gap */
+
+    /* sending */
+    seq32 snd_una;
+    seq32 snd_nxt; /* what goes next; behind snd_max after a timeout */
+    seq32 snd_max; /* highest ever sent: RFC 9293's SND.NXT in acceptability tests */
+    seq32 snd_end; /* one behind the last queued byte */
+    uint32_t snd_wnd;
+    seq32 snd_wl1, snd_wl2;
+    uint16_t mss;     /* Eff.snd.MSS: payload of a full segment */
+    uint16_t rcv_mss; /* largest segment seen, for delayed ACKs and window steps */
+    struct la_buf *snd_head, *snd_tail;
+    struct la_buf *snd_cur; /* a buffer at or before the one that holds snd_nxt */
+    uint64_t rtx_at_ns;     /* retransmission or persist timer */
+
+    struct cc cc;
+
+    /* what a segment in order does not touch */
+    uint64_t keep_at_ns; /* keep-alive; FIN-WAIT-2 after close; linger; override (cork) */
+    uint64_t una_at_ns;  /* when snd_una last moved, or data were queued on an idle connection */
+    uint64_t rtt_at_ns;
+    uint64_t bytes_in, bytes_acked; /* payload */
+    uint32_t segs_in, segs_out;
+    uint32_t bytes_rtx;
+    uint32_t rtx_segs;
+    uint32_t srtt_us8; /* srtt in eighths of a microsecond */
+    uint32_t rttvar_us4;
+    uint32_t rto_ms;
+    uint32_t snd_wnd_max; /* RFC 5961 5: MAX.SND.WND */
+    seq32 iss, irs;
+    seq32 recover; /* RFC 6582 */
+    seq32 rtt_seq;
+    seq32 snd_up, rcv_up; /* one behind the urgent data (MUST-62) */
+    seq32 fin_seq;
+    uint32_t last_in_ms, last_send_ms, ts_recent_s; /* stack time */
+    uint32_t challenge_ms; /* begin of the second in which challenges are counted */
+    struct wire_sack dsack;
+    uint16_t peer_mss; /* of its SYN, 0: none */
+    uint16_t path_mtu;
+    uint8_t backoff; /* timeouts in a row */
+    uint8_t probes;  /* keep-alive probes in a row */
+    uint8_t challenges;
+    uint8_t reason; /* why the next pure ACK, probe or reset leaves: enum la_reason */
+    int16_t error;  /* la_err */
+    int16_t soft_error;
+    uint16_t ooo_segs, dup_acks_in, rtx_timeouts;
+    uint16_t pad;
+    struct tcp_options opt;
+};
+
+/* What the connection needs of the world around it; handed in with each call. */
+struct tcp_env {
+    uint64_t now_ns;
+    struct buf_pool *bufs;
+    struct trace *trace;
+    struct prng *prng;
+    struct sip_key isn_key; /* RFC 6528: secretkey */
+    struct sip_key ts_key;
+    const struct la_assert_handler *assert_handler;
+    const struct wire_sum_kernel *sum;
+    bool fast_path;
+};
+
+static inline uint32_t tcp_now_ms(const struct tcp_env *env)
+{
+    return (uint32_t)(env->now_ns / 1000000);
+}
+
+/* A segment that arrived: its header, and its payload in `buf` (data and len are the payload). */
+struct tcp_segment {
+    struct wire_tcp h;
+    seq32 seq, ack;
+    uint32_t len;       /* payload bytes */
+    uint32_t seg_len;   /* SEG.LEN: with SYN and FIN */
+    uint32_t segs;      /* wire segments it was merged from, at least 1 */
+    struct la_buf *buf; /* NULL once somebody took it over */
+    uint8_t tos, ttl;
+    bool reset; /* out: answer with tcp_reset_for() */
+};
+
+/* ---- state.c -------------------------------------------------------------------------------- */
+
+/* The one writer of `state`: checks the arc against RFC 9293 figure 5 and traces it. */
+void tcp_set_state(struct tcb *t, struct tcp_env *env, enum la_tcp_state to, enum la_reason why);
+bool tcp_arc_legal(enum la_tcp_state from, enum la_tcp_state to);
+
+/* Ends the connection at once with an error for the application (0: in order). */
+void tcp_end(struct tcb *t, struct tcp_env *env, int error, enum la_reason why);
+
+/* Gives all buffers and the trace ring back. */
+void tcp_release(struct tcb *t, struct tcp_env *env);
+
+/* Trace helpers: an event, timer or call of this connection. */
+void tcp_note(struct tcb *t, struct tcp_env *env, enum la_trace_what what, enum la_reason why,
+              uint32_t value, uint32_t len);
+void tcp_trace_segment(struct tcb *t, struct tcp_env *env, enum la_trace_what what,
+                       const struct wire_tcp *h, uint32_t len, enum la_reason why);
+
+/* Do the invariants hold? In tests and simulations after every event. */
+bool tcp_invariants(const struct tcb *t);
+
+static inline bool tcp_synchronized(const struct tcb *t)
+{
+    return t->state >= LA_TCP_ESTABLISHED;
+}
+
+/* The window we offer now: what is left of the right edge. */
+static inline uint32_t tcp_rcv_wnd(const struct tcb *t)
+{
+    int32_t left = seq_diff(t->rcv_adv, t->rcv_nxt);
+    return left > 0 ? (uint32_t)left : 0;
+}
+
+/* The sequence number of the FIN, one behind the last byte. */
+static inline bool tcp_fin_acked(const struct tcb *t)
+{
+    return (t->flags & TCP_F_FIN_SENT) && seq_gt(t->snd_una, t->snd_end);
+}
+
+static inline bool tcp_outstanding(const struct tcb *t)
+{
+    return seq_lt(t->snd_una, t->snd_max);
+}
+
+/* Asks for an ACK in the next output; the first reason asked for is the one told. */
+static inline void tcp_ack_now(struct tcb *t, enum la_reason why)
+{
+    if (!(t->flags & TCP_F_ACK_NOW)) {
+        t->flags |= TCP_F_ACK_NOW;
+        t->reason = (uint8_t)why;
+    }
+    t->todo |= TCP_DO_OUTPUT;
+}
+
+/* Moves a deadline nearer; the wheel is told by the stack. */
+static inline void tcp_arm(struct tcb *t, uint64_t *at_ns, uint64_t when_ns)
+{
+    *at_ns = when_ns;
+    t->todo |= TCP_DO_TIMER;
+}
+
+#endif

@@ -1,0 +1,113 @@
+/* The functions of a connection that the stack calls, by the sections of RFC 9293. */
+#ifndef TCP_TCP_H
+#define TCP_TCP_H
+
+#include "tcp/tcb.h"
+
+/* ---- 3.10.7 SEGMENT ARRIVES (arrives.c) ----------------------------------------------------- */
+
+/* Returns the verdict. Payload that is kept is taken out of `seg->buf`. */
+enum la_reason tcp_arrives(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg);
+
+/* Steps and states in files of their own; called by tcp_arrives() alone. */
+enum la_reason tcp_syn_sent_arrives(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg);
+bool tcp_fast_arrives(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
+                      enum la_reason *verdict);
+
+/* Step 5 (ack.c): true when the segment is to be processed further. */
+bool tcp_step_ack(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
+                  enum la_reason *verdict);
+void tcp_ack_new_data(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg);
+void tcp_update_window(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg);
+/* Moves to ESTABLISHED with the peer's first window (simultaneous and passive open too). */
+void tcp_establish(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg,
+                   enum la_reason why);
+/* Takes the options of the peer's SYN (RFC 7323 2.2, RFC 2018 2, RFC 9293 3.7.1). */
+void tcp_take_syn_options(struct tcb *t, struct tcp_env *env, const struct wire_tcp *h);
+
+/* Step 7 (text.c): queues the payload; may take seg->buf. */
+void tcp_step_text(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
+                   enum la_reason *verdict);
+/* Appends bytes in order to the receive queue and takes the buffer over. */
+void tcp_queue_in_order(struct tcb *t, struct tcp_env *env, struct la_buf *buf, uint32_t segs);
+/* Room for more, in bytes, by the receive buffer and by real memory. */
+uint32_t tcp_rcv_room(const struct tcb *t);
+
+/* ---- sending (output.c, build.c) ------------------------------------------------------------ */
+
+/* What to send next. `reason` LA_NONE: nothing. */
+struct tcp_plan {
+    enum la_reason reason;
+    seq32 seq;
+    uint32_t len;   /* payload */
+    uint16_t flags; /* LA_TH_* */
+};
+
+/* Payload of a full segment now: the effective MSS less the SACK blocks that are due (MUST-16). */
+uint32_t tcp_current_mss(const struct tcb *t);
+
+/* `most`: payload the link takes in one piece (a super-segment), at least one MSS. Asks, in this
+ * order: reset? SYN? retransmit? probe? data? FIN? ACK? Changes nothing. */
+struct tcp_plan tcp_next_segment(const struct tcb *t, const struct tcp_env *env, uint32_t most);
+
+/* Notes that the planned segment leaves now: sequence numbers, timers, counters, trace. */
+void tcp_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan,
+              const struct wire_tcp *h);
+
+/* Builds the segment behind `frame->head + ip_len` (the link's and IP's headers): TCP header, then
+ * references to the payload. `partial`: leave the checksum to the link. The plan is shortened when
+ * its payload has more pieces than a frame holds. Fills in all of `frame` but what is IP's.
+ * Returns the bytes of TCP header and payload. */
+uint32_t tcp_build(struct tcb *t, struct tcp_env *env, struct tcp_plan *plan,
+                   struct la_frame *frame, uint32_t ip_len, bool partial, struct wire_tcp *h);
+
+/* ---- 3.10.8 timeouts (timeout.c) ------------------------------------------------------------ */
+
+/* The earliest deadline, TCP_NEVER: none. */
+uint64_t tcp_deadline(const struct tcb *t);
+void tcp_timeout(struct tcb *t, struct tcp_env *env);
+/* Starts the retransmission or persist timer as the state of the connection asks. */
+void tcp_arm_rtx(struct tcb *t, const struct tcp_env *env);
+/* Restarts the keep-alive timer: something was heard. */
+void tcp_arm_keepalive(struct tcb *t, const struct tcp_env *env);
+
+/* ---- 3.10.1 to 3.10.6 user calls (user.c) ---------------------------------------------------- */
+
+/* A block in state CLOSED with the options of `o`; cc's state and timers are set. */
+void tcp_init(struct tcb *t, struct tcp_env *env, const struct flow_key *key, uint32_t conn,
+              const struct la_tcp_options *o, uint32_t path_mtu);
+void tcp_open(struct tcb *t, struct tcp_env *env);
+int64_t tcp_send(struct tcb *t, struct tcp_env *env, const void *data, size_t len, uint32_t flags);
+int tcp_reserve(struct tcb *t, struct tcp_env *env, void **data, size_t *len);
+int tcp_commit(struct tcb *t, struct tcp_env *env, size_t len, uint32_t flags);
+int64_t tcp_lend(struct tcb *t, struct tcp_env *env, const void *data, size_t len, uint64_t owner,
+                 uint64_t cookie, uint32_t flags);
+int64_t tcp_recv(struct tcb *t, struct tcp_env *env, void *data, size_t len, uint32_t flags);
+int64_t tcp_peek(struct tcb *t, const void **data);
+int tcp_consume(struct tcb *t, struct tcp_env *env, size_t len);
+int64_t tcp_take(struct tcb *t, struct tcp_env *env, struct la_buf **buf);
+int tcp_shutdown(struct tcb *t, struct tcp_env *env);
+void tcp_close(struct tcb *t, struct tcp_env *env);
+void tcp_abort(struct tcb *t, struct tcp_env *env, enum la_reason why);
+/* Room in the send buffer for the application. */
+uint32_t tcp_snd_room(const struct tcb *t);
+/* LA_EV_* that hold now. */
+uint32_t tcp_ready(const struct tcb *t);
+
+void tcp_options_pack(struct tcp_options *to, const struct la_tcp_options *from);
+void tcp_options_unpack(struct la_tcp_options *to, const struct tcp_options *from);
+/* Recomputes the effective MSS after the path's MTU or an option changed. */
+void tcp_set_mss(struct tcb *t, uint32_t path_mtu);
+
+/* ---- ICMP and STATUS (icmp.c, info.c) -------------------------------------------------------- */
+
+enum tcp_icmp { TCP_ICMP_SOFT, TCP_ICMP_HARD, TCP_ICMP_MTU };
+
+/* An ICMP error that quotes a segment with sequence number `seq` (RFC 5927 4.1, RFC 5461). `error`:
+ * the la_err it stands for; `mtu` for TCP_ICMP_MTU. Returns the verdict. */
+enum la_reason tcp_icmp(struct tcb *t, struct tcp_env *env, enum tcp_icmp kind, int error,
+                        uint32_t mtu, seq32 seq);
+
+void tcp_info(const struct tcb *t, const struct tcp_env *env, struct la_tcp_info *info);
+
+#endif

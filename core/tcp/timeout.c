@@ -1,0 +1,220 @@
+/* Timeouts (RFC 9293 3.10.8): retransmission (3.8.1, RFC 6298), R1 and R2 (3.8.3), window probes
+ * (3.8.6.1), keep-alive (3.8.4), delayed ACKs (3.8.6.3), user timeout, FIN-WAIT-2, linger.
+ *
+ * Deadlines are plain times in the block; the stack files the earliest in its wheel and calls
+ * tcp_timeout() when it may be due. Which of keep_at_ns's meanings holds follows from the state:
+ * linger or FIN-WAIT-2 after a close, keep-alive before. */
+#include "tcp/tcp.h"
+
+#include "tcp/decide.h"
+#include "tcp/rtt.h"
+
+#define R1_RETRANSMISSIONS 3 /* SHLD-10 */
+#define OVERRIDE_MS        200 /* RFC 9293 3.8.6.2.1: between 0.1 and 1 s */
+
+static uint64_t ms_ns(uint64_t ms)
+{
+    return ms * 1000000;
+}
+
+/* Something waits to be sent that nothing outstanding will trigger. */
+static bool waits_unsent(const struct tcb *t)
+{
+    if (t->state < LA_TCP_ESTABLISHED || tcp_outstanding(t)) {
+        return false;
+    }
+    bool fin = (t->flags & TCP_F_FIN_QUEUED) && !(t->flags & TCP_F_FIN_SENT);
+    return seq_lt(t->snd_nxt, t->snd_end) || (fin && t->snd_wnd == 0);
+}
+
+static bool closed_window(const struct tcb *t)
+{
+    return t->state >= LA_TCP_ESTABLISHED && t->snd_wnd == 0;
+}
+
+void tcp_arm_rtx(struct tcb *t, const struct tcp_env *env)
+{
+    if (!tcp_outstanding(t) && !waits_unsent(t)) {
+        t->rtx_at_ns = TCP_NEVER; /* RFC 6298 5.2 */
+        t->flags &= ~(uint32_t)TCP_F_PERSIST;
+        return;
+    }
+    /* MUST-35, SHLD-17: a window that closed over outstanding data is probed, not timed out. */
+    bool persist = closed_window(t) || !tcp_outstanding(t);
+    bool was = (t->flags & TCP_F_PERSIST) != 0;
+    if (t->rtx_at_ns != TCP_NEVER && persist == was) {
+        return; /* RFC 6298 5.1: running already */
+    }
+    uint32_t ms = tcp_rto_backed_off(t->rto_ms, t->backoff, TCP_RTO_MAX_MS); /* SHLD-29, SHLD-30 */
+    if (persist && t->snd_wnd != 0 && ms > OVERRIDE_MS) {
+        ms = OVERRIDE_MS; /* the window is open: only silly-window avoidance or CORK holds back */
+    }
+    t->flags = persist ? t->flags | TCP_F_PERSIST : t->flags & ~(uint32_t)TCP_F_PERSIST;
+    tcp_arm(t, &t->rtx_at_ns, env->now_ns + ms_ns(ms));
+}
+
+void tcp_arm_keepalive(struct tcb *t, const struct tcp_env *env)
+{
+    bool closing = (t->flags & TCP_F_APP_CLOSED) != 0;
+    if (closing) {
+        return; /* keep_at_ns is linger or FIN-WAIT-2 */
+    }
+    if (!(t->opt.bits & TCP_OPT_KEEPALIVE)) {
+        t->keep_at_ns = TCP_NEVER;
+        return;
+    }
+    uint32_t s = t->probes ? t->opt.keepintvl_s : t->opt.keepidle_s; /* MUST-27 */
+    tcp_arm(t, &t->keep_at_ns, env->now_ns + ms_ns(1000ULL * s));
+}
+
+static uint64_t user_deadline(const struct tcb *t)
+{
+    if (t->opt.user_timeout_ms == 0 || !(tcp_outstanding(t) || waits_unsent(t))) {
+        return TCP_NEVER;
+    }
+    return t->una_at_ns + ms_ns(t->opt.user_timeout_ms);
+}
+
+uint64_t tcp_deadline(const struct tcb *t)
+{
+    if (t->state == LA_TCP_CLOSED) {
+        return TCP_NEVER;
+    }
+    uint64_t at = t->ack_at_ns < t->rtx_at_ns ? t->ack_at_ns : t->rtx_at_ns;
+    uint64_t user = user_deadline(t);
+    at = t->keep_at_ns < at ? t->keep_at_ns : at;
+    return user < at ? user : at;
+}
+
+/* R1 and R2 (MUST-20 to MUST-23). True: the connection was given up. */
+static bool gave_up(struct tcb *t, struct tcp_env *env)
+{
+    bool opening = t->state < LA_TCP_ESTABLISHED;
+    uint32_t r2 = opening ? t->opt.syn_retries : t->opt.r2_retries;
+    if (t->backoff >= r2 && (opening || t->opt.user_timeout_ms == 0)) {
+        tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_R2, 0, t->backoff);
+        tcp_end(t, env, t->soft_error ? t->soft_error : LA_ETIMEDOUT, LA_TIMEOUT_R2);
+        return true;
+    }
+    if (t->backoff == R1_RETRANSMISSIONS && !(t->flags & TCP_F_R1)) {
+        /* SHLD-9, MUST-47: the application learns that delivery is in doubt; MUST-20: so does IP. */
+        t->flags |= TCP_F_R1;
+        t->todo |= TCP_DO_DOUBT;
+        if (t->opt.bits & TCP_OPT_SOFT_ERRORS) {
+            t->todo |= TCP_DO_SOFT_ERROR; /* SHLD-20 */
+        }
+        if (t->soft_error == 0) {
+            t->soft_error = LA_ETIMEDOUT;
+        }
+        tcp_note(t, env, LA_TRACE_EVENT, LA_RETRANSMISSION_R1, 0, t->backoff);
+    }
+    return false;
+}
+
+/* RFC 6298 5.4 to 5.6; RFC 5681 3.1; RFC 6582 4.1. */
+static void retransmission_timeout(struct tcb *t, struct tcp_env *env)
+{
+    tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_RTX,
+             tcp_rto_backed_off(t->rto_ms, t->backoff, TCP_RTO_MAX_MS), t->backoff);
+    t->rtx_timeouts++;
+    if (gave_up(t, env)) {
+        return;
+    }
+    if (t->state >= LA_TCP_ESTABLISHED) {
+        t->cc.ops->timeout(&t->cc, seq_len(t->snd_una, t->snd_max), t->backoff != 0);
+        t->recover = t->snd_max;
+    }
+    t->backoff++; /* 5.5 */
+    t->dup_acks = 0;
+    t->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_RTX_ONE | TCP_F_RTT_TIMED);
+    t->snd_nxt = t->snd_una; /* everything goes again, as the window allows */
+    t->snd_cur = t->snd_head;
+    tcp_arm_rtx(t, env); /* 5.6 */
+    t->todo |= TCP_DO_OUTPUT;
+}
+
+static void persist_timeout(struct tcb *t, struct tcp_env *env)
+{
+    if (t->snd_wnd != 0) {
+        /* RFC 9293 3.8.6.2.1: the override timer; also the end of CORK's patience. */
+        t->flags |= TCP_F_OVERRIDE;
+        t->flags &= ~(uint32_t)TCP_F_MORE;
+    } else {
+        tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_PERSIST,
+                 tcp_rto_backed_off(t->rto_ms, t->backoff, TCP_RTO_MAX_MS), t->backoff);
+        t->flags |= TCP_F_PROBE;
+        /* MUST-37: as long as probes are answered the connection stays; only silence counts. */
+        uint32_t silent_ms = tcp_now_ms(env) - t->last_in_ms;
+        if (t->backoff >= t->opt.r2_retries && silent_ms > TCP_RTO_MAX_MS) {
+            (void)gave_up(t, env);
+            return;
+        }
+        t->backoff = t->backoff < 16 ? (uint8_t)(t->backoff + 1) : t->backoff;
+    }
+    tcp_arm_rtx(t, env);
+    t->todo |= TCP_DO_OUTPUT;
+}
+
+static void keepalive_timeout(struct tcb *t, struct tcp_env *env)
+{
+    /* MUST-26: only with nothing outstanding and after silence. */
+    uint64_t idle_ms = tcp_now_ms(env) - t->last_in_ms;
+    uint64_t want_ms = 1000ULL * t->opt.keepidle_s;
+    if (t->probes == 0 && (tcp_outstanding(t) || idle_ms < want_ms)) {
+        uint64_t rest = idle_ms < want_ms ? want_ms - idle_ms : want_ms;
+        tcp_arm(t, &t->keep_at_ns, env->now_ns + ms_ns(rest));
+        return;
+    }
+    tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_KEEPALIVE, 0, t->probes);
+    if (t->probes >= t->opt.keepcnt) { /* MUST-29: not after one probe */
+        tcp_abort(t, env, LA_RST_KEEPALIVE);
+        t->error = LA_ETIMEDOUT;
+        t->todo |= TCP_DO_ERROR;
+        return;
+    }
+    t->probes++;
+    t->flags |= TCP_F_KEEP_PROBE;
+    t->todo |= TCP_DO_OUTPUT;
+    tcp_arm_keepalive(t, env);
+}
+
+static void keep_timeout(struct tcb *t, struct tcp_env *env)
+{
+    t->keep_at_ns = TCP_NEVER;
+    if (!(t->flags & TCP_F_APP_CLOSED)) {
+        keepalive_timeout(t, env);
+    } else if (t->state == LA_TCP_FIN_WAIT_2) {
+        tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_FIN_WAIT_2, t->opt.fin_wait_2_s * 1000, 0);
+        tcp_end(t, env, LA_OK, LA_TIMEOUT_FIN_WAIT_2);
+    } else {
+        tcp_abort(t, env, LA_RST_LINGER); /* the linger time is over and data are still unsent */
+    }
+}
+
+void tcp_timeout(struct tcb *t, struct tcp_env *env)
+{
+    if (t->ack_at_ns <= env->now_ns) {
+        t->ack_at_ns = TCP_NEVER;
+        tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_DELAYED_ACK, t->opt.delack_ms, 0);
+        tcp_ack_now(t, LA_ACK_DELAYED);
+    }
+    if (user_deadline(t) <= env->now_ns) {
+        tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_USER, t->opt.user_timeout_ms, 0);
+        tcp_abort(t, env, LA_RST_USER_TIMEOUT);
+        t->error = LA_ETIMEDOUT;
+        t->todo |= TCP_DO_ERROR;
+        return;
+    }
+    if (t->rtx_at_ns <= env->now_ns) {
+        t->rtx_at_ns = TCP_NEVER;
+        if (t->flags & TCP_F_PERSIST) {
+            persist_timeout(t, env);
+        } else {
+            retransmission_timeout(t, env);
+        }
+    }
+    if (t->keep_at_ns <= env->now_ns) {
+        keep_timeout(t, env);
+    }
+    t->todo |= TCP_DO_TIMER;
+}

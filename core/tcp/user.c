@@ -1,0 +1,478 @@
+/* The user calls (RFC 9293 3.9.1, 3.10.1 to 3.10.5) on a control block. */
+#include "tcp/tcp.h"
+
+#include "base/mem.h"
+#include "tcp/decide.h"
+#include "tcp/isn.h"
+#include "tcp/reass.h"
+
+/* ---- OPEN ----------------------------------------------------------------------------------- */
+
+void tcp_set_mss(struct tcb *t, uint32_t path_mtu)
+{
+    bool v4 = la_addr_is_v4(&t->key.raddr);
+    uint32_t options = (t->flags & TCP_F_TS) ? 12 : 0;
+    t->path_mtu = (uint16_t)(path_mtu > UINT16_MAX ? UINT16_MAX : path_mtu);
+    t->mss =
+        (uint16_t)tcp_effective_mss(t->peer_mss, t->path_mtu, v4, options, t->opt.mss_max);
+    t->cc.mss = t->mss;
+    if (t->rcv_mss == 0) {
+        t->rcv_mss = t->mss;
+    }
+}
+
+void tcp_init(struct tcb *t, struct tcp_env *env, const struct flow_key *key, uint32_t conn,
+              const struct la_tcp_options *o, uint32_t path_mtu)
+{
+    t->key = *key;
+    t->conn = conn;
+    t->state = LA_TCP_CLOSED;
+    tcp_options_pack(&t->opt, o);
+    t->ack_at_ns = t->rtx_at_ns = t->keep_at_ns = TCP_NEVER;
+    t->rto_ms = TCP_RTO_INITIAL_MS; /* RFC 6298 2.1 */
+    if (t->opt.bits & TCP_OPT_WSCALE) {
+        t->rcv_wscale = tcp_window_shift(t->opt.rcvbuf);
+    }
+    t->ts_offset = tcp_ts_offset(&env->ts_key, key);
+    t->cc.ops = &cc_newreno;
+    tcp_set_mss(t, path_mtu);
+    t->rcv_mss = t->mss;
+    t->cc.ops->init(&t->cc);
+    t->last_in_ms = t->last_send_ms = tcp_now_ms(env);
+    t->una_at_ns = env->now_ns;
+}
+
+void tcp_open(struct tcb *t, struct tcp_env *env)
+{
+    t->iss = tcp_isn(&env->isn_key, &t->key, env->now_ns);
+    t->snd_una = t->snd_nxt = t->snd_max = t->recover = t->iss;
+    t->snd_end = seq_add(t->iss, 1);
+    tcp_note(t, env, LA_TRACE_CALL, LA_CALL_OPEN, 0, 0);
+    tcp_set_state(t, env, LA_TCP_SYN_SENT, LA_CALL_OPEN);
+    t->todo |= TCP_DO_OUTPUT;
+}
+
+/* ---- SEND ----------------------------------------------------------------------------------- */
+
+uint32_t tcp_snd_room(const struct tcb *t)
+{
+    uint32_t queued = seq_len(t->snd_una, t->snd_end);
+    return queued < t->opt.sndbuf ? t->opt.sndbuf - queued : 0;
+}
+
+/* 0, or why nothing more can be queued. */
+static int send_refused(const struct tcb *t)
+{
+    if (t->error) {
+        return t->error;
+    }
+    if (t->flags & (TCP_F_FIN_QUEUED | TCP_F_APP_CLOSED)) {
+        return LA_EPIPE;
+    }
+    switch (t->state) {
+    case LA_TCP_SYN_SENT:
+    case LA_TCP_SYN_RECEIVED:
+    case LA_TCP_ESTABLISHED:
+    case LA_TCP_CLOSE_WAIT:
+        return LA_OK;
+    case LA_TCP_CLOSED:
+        return LA_ENOTCONN;
+    default:
+        return LA_EPIPE;
+    }
+}
+
+/* Unused bytes behind the tail of the send queue. Frames may refer to what stands before them. */
+static uint32_t chunk_room(const struct la_buf *tail)
+{
+    if (!tail || (tail->flags & BUF_LENT)) {
+        return 0;
+    }
+    return (uint32_t)(tail->mem + tail->cap - (tail->data + tail->len));
+}
+
+static void append_chunk(struct tcb *t, struct la_buf *buf)
+{
+    buf->seq = t->snd_end.v;
+    buf->next = NULL;
+    if (t->snd_tail) {
+        t->snd_tail->next = buf;
+    } else {
+        t->snd_head = buf;
+    }
+    t->snd_tail = buf;
+}
+
+/* A tail with room. The first chunks are small, so that a short request does not hold 16 KiB. */
+static struct la_buf *chunk_with_room(struct tcb *t, struct tcp_env *env, size_t want)
+{
+    if (chunk_room(t->snd_tail) != 0) {
+        return t->snd_tail;
+    }
+    bool large = want > BUF_MTU || seq_len(t->snd_una, t->snd_end) > 2 * BUF_MTU;
+    struct la_buf *buf = buf_get(env->bufs, large ? BUF_CHUNK : want > BUF_SMALL ? BUF_MTU : want);
+    if (buf) {
+        append_chunk(t, buf);
+    }
+    return buf;
+}
+
+static void data_queued(struct tcb *t, const struct tcp_env *env, uint32_t len, uint32_t flags)
+{
+    bool idle = seq_eq(t->snd_una, t->snd_end) && !tcp_outstanding(t);
+    if (idle && t->state >= LA_TCP_ESTABLISHED) {
+        t->una_at_ns = env->now_ns; /* the user timeout counts from here */
+        if (tcp_now_ms(env) - t->last_send_ms > t->rto_ms) {
+            t->cc.ops->restart_idle(&t->cc);
+        }
+    }
+    t->snd_end = seq_add(t->snd_end, len);
+    t->flags = (flags & LA_SEND_MORE) ? t->flags | TCP_F_MORE : t->flags & ~(uint32_t)TCP_F_MORE;
+    if (flags & LA_SEND_URGENT) { /* MUST-30, MUST-31 */
+        t->flags |= TCP_F_SND_URG;
+        t->snd_up = t->snd_end;
+    }
+    t->todo |= TCP_DO_OUTPUT;
+}
+
+int64_t tcp_send(struct tcb *t, struct tcp_env *env, const void *data, size_t len, uint32_t flags)
+{
+    int refused = send_refused(t);
+    if (refused) {
+        return refused;
+    }
+    uint32_t room = tcp_snd_room(t);
+    size_t left = len < room ? len : room;
+    const uint8_t *from = data;
+    uint32_t queued = 0;
+
+    if (left == 0 && len != 0) {
+        return LA_EAGAIN;
+    }
+    while (left != 0) {
+        struct la_buf *chunk = chunk_with_room(t, env, left);
+        if (!chunk) {
+            break;
+        }
+        uint32_t n = chunk_room(chunk) < left ? chunk_room(chunk) : (uint32_t)left;
+        mem_copy(chunk->data + chunk->len, from, n);
+        chunk->len += n;
+        data_queued(t, env, n, flags);
+        from += n;
+        left -= n;
+        queued += n;
+    }
+    return queued == 0 && len != 0 ? LA_ENOBUFS : (int64_t)queued;
+}
+
+int tcp_reserve(struct tcb *t, struct tcp_env *env, void **data, size_t *len)
+{
+    int refused = send_refused(t);
+    if (refused) {
+        return refused;
+    }
+    uint32_t room = tcp_snd_room(t);
+    if (room == 0) {
+        return LA_EAGAIN;
+    }
+    struct la_buf *chunk = chunk_with_room(t, env, *len);
+    if (!chunk) {
+        return LA_ENOBUFS;
+    }
+    uint32_t most = chunk_room(chunk) < room ? chunk_room(chunk) : room;
+    *data = chunk->data + chunk->len;
+    *len = *len < most ? *len : most;
+    return LA_OK;
+}
+
+int tcp_commit(struct tcb *t, struct tcp_env *env, size_t len, uint32_t flags)
+{
+    int refused = send_refused(t);
+    if (refused) {
+        return refused;
+    }
+    if (len > chunk_room(t->snd_tail) || len > tcp_snd_room(t)) {
+        return LA_EINVAL;
+    }
+    if (len != 0) {
+        t->snd_tail->len += (uint32_t)len;
+        data_queued(t, env, (uint32_t)len, flags);
+    }
+    return LA_OK;
+}
+
+int64_t tcp_lend(struct tcb *t, struct tcp_env *env, const void *data, size_t len, uint64_t owner,
+                 uint64_t cookie, uint32_t flags)
+{
+    int refused = send_refused(t);
+    if (refused) {
+        return refused;
+    }
+    if (len == 0 || len > TCP_WINDOW_MAX) {
+        return LA_EINVAL;
+    }
+    if (tcp_snd_room(t) == 0) {
+        return LA_EAGAIN;
+    }
+    struct la_buf *buf = buf_lend(env->bufs, data, (uint32_t)len, owner, cookie);
+    if (!buf) {
+        return LA_ENOBUFS;
+    }
+    append_chunk(t, buf);
+    data_queued(t, env, (uint32_t)len, flags);
+    return (int64_t)len;
+}
+
+/* ---- RECEIVE -------------------------------------------------------------------------------- */
+
+/* 0: there are bytes; else why not: the end, an error, not yet. */
+static int64_t nothing_to_read(const struct tcb *t, bool *end)
+{
+    *end = false;
+    if (t->rcv_head) {
+        return 0;
+    }
+    if (t->flags & TCP_F_FIN_RCVD) {
+        *end = true;
+        return 0;
+    }
+    if (t->error) {
+        return t->error;
+    }
+    return t->state == LA_TCP_CLOSED ? LA_ENOTCONN : LA_EAGAIN;
+}
+
+/* RFC 9293 3.8.6.2.2: the application has read; is the window worth an update? */
+static void window_may_open(struct tcb *t)
+{
+    if (t->flags & TCP_F_FIN_RCVD || !tcp_synchronized(t)) {
+        return;
+    }
+    uint32_t offered = tcp_rcv_wnd(t);
+    uint32_t wnd = tcp_window_to_offer(offered, tcp_rcv_room(t), t->opt.rcvbuf, t->rcv_mss);
+    uint32_t worth = offered < 2U * t->rcv_mss ? 1 : t->opt.rcvbuf / 4;
+    if (wnd - offered >= worth && wnd != offered) {
+        tcp_ack_now(t, LA_ACK_WINDOW);
+    }
+}
+
+static void drop_head(struct tcb *t, struct tcp_env *env)
+{
+    struct la_buf *head = t->rcv_head;
+    t->rcv_head = head->next;
+    if (!t->rcv_head) {
+        t->rcv_tail = NULL;
+    }
+    head->next = NULL;
+    t->rcv_charge -= buf_charge(head);
+    buf_put(env->bufs, head);
+}
+
+static void consumed(struct tcb *t, struct tcp_env *env, uint32_t n)
+{
+    struct la_buf *head = t->rcv_head;
+    head->data += n;
+    head->seq += n;
+    head->len -= n;
+    t->rcv_queued -= n;
+    if (head->len == 0) {
+        drop_head(t, env);
+    }
+}
+
+static void urgent_read(struct tcb *t)
+{
+    if ((t->flags & TCP_F_RCV_URG) &&
+        seq_le(t->rcv_up, seq_sub(t->rcv_nxt, t->rcv_queued))) {
+        t->flags &= ~(uint32_t)TCP_F_RCV_URG;
+    }
+}
+
+static int64_t peek_bytes(const struct tcb *t, uint8_t *to, size_t len)
+{
+    size_t done = 0;
+    for (const struct la_buf *b = t->rcv_head; b && done < len; b = b->next) {
+        size_t n = b->len < len - done ? b->len : len - done;
+        mem_copy(to + done, b->data, n);
+        done += n;
+    }
+    return (int64_t)done;
+}
+
+int64_t tcp_recv(struct tcb *t, struct tcp_env *env, void *data, size_t len, uint32_t flags)
+{
+    bool end;
+    int64_t none = nothing_to_read(t, &end);
+    if (none || end || len == 0) {
+        return none;
+    }
+    if (flags & LA_RECV_PEEK) {
+        return peek_bytes(t, data, len);
+    }
+    uint8_t *to = data;
+    size_t left = len;
+    while (left != 0 && t->rcv_head) {
+        uint32_t n = t->rcv_head->len < left ? t->rcv_head->len : (uint32_t)left;
+        mem_copy(to, t->rcv_head->data, n);
+        consumed(t, env, n);
+        to += n;
+        left -= n;
+    }
+    urgent_read(t);
+    window_may_open(t);
+    return (int64_t)(len - left);
+}
+
+int64_t tcp_peek(struct tcb *t, const void **data)
+{
+    bool end;
+    int64_t none = nothing_to_read(t, &end);
+    if (none || end) {
+        return none;
+    }
+    *data = t->rcv_head->data;
+    return t->rcv_head->len;
+}
+
+int tcp_consume(struct tcb *t, struct tcp_env *env, size_t len)
+{
+    if (len > t->rcv_queued) {
+        return LA_EINVAL;
+    }
+    while (len != 0) {
+        uint32_t n = t->rcv_head->len < len ? t->rcv_head->len : (uint32_t)len;
+        consumed(t, env, n);
+        len -= n;
+    }
+    urgent_read(t);
+    window_may_open(t);
+    return LA_OK;
+}
+
+int64_t tcp_take(struct tcb *t, struct tcp_env *env, struct la_buf **buf)
+{
+    bool end;
+    int64_t none = nothing_to_read(t, &end);
+    if (none || end) {
+        return none;
+    }
+    struct la_buf *head = buf_ref(t->rcv_head);
+    t->rcv_queued -= head->len;
+    drop_head(t, env);
+    *buf = head;
+    urgent_read(t);
+    window_may_open(t);
+    return head->len;
+}
+
+/* ---- CLOSE, ABORT --------------------------------------------------------------------------- */
+
+/* RFC 9293 3.10.4: the FIN goes behind everything queued; the state changes at the call where the
+ * RFC says "in any case". */
+static void queue_fin(struct tcb *t, struct tcp_env *env, enum la_reason why)
+{
+    t->flags |= TCP_F_FIN_QUEUED;
+    t->flags &= ~(uint32_t)TCP_F_MORE;
+    if (t->state == LA_TCP_ESTABLISHED) {
+        tcp_set_state(t, env, LA_TCP_FIN_WAIT_1, why);
+    }
+    t->todo |= TCP_DO_OUTPUT;
+}
+
+int tcp_shutdown(struct tcb *t, struct tcp_env *env)
+{
+    if (t->error) {
+        return t->error;
+    }
+    if (t->state == LA_TCP_CLOSED) {
+        return LA_ENOTCONN;
+    }
+    if (!(t->flags & TCP_F_FIN_QUEUED)) {
+        tcp_note(t, env, LA_TRACE_CALL, LA_CALL_SHUTDOWN, 0, 0);
+        queue_fin(t, env, LA_CALL_SHUTDOWN);
+    }
+    return LA_OK;
+}
+
+static void arm_linger(struct tcb *t, const struct tcp_env *env)
+{
+    t->keep_at_ns = TCP_NEVER;
+    uint64_t s = 0;
+    if (t->state == LA_TCP_FIN_WAIT_2) {
+        s = t->opt.fin_wait_2_s;
+    } else if (t->opt.linger_s > 0) {
+        s = (uint64_t)t->opt.linger_s;
+    } else {
+        return;
+    }
+    tcp_arm(t, &t->keep_at_ns, env->now_ns + s * 1000000000U);
+}
+
+void tcp_close(struct tcb *t, struct tcp_env *env)
+{
+    t->flags |= TCP_F_APP_CLOSED;
+    if (t->state == LA_TCP_CLOSED) {
+        return;
+    }
+    tcp_note(t, env, LA_TRACE_CALL, LA_CALL_CLOSE, 0, 0);
+    if (t->state == LA_TCP_SYN_SENT) {
+        tcp_end(t, env, LA_OK, LA_CALL_CLOSE); /* 3.10.4: "Delete the TCB" */
+        return;
+    }
+    if (t->state == LA_TCP_TIME_WAIT) {
+        return;
+    }
+    if (t->rcv_queued != 0 || t->reass) {
+        tcp_abort(t, env, LA_RST_UNREAD); /* SHLD-3 */
+        return;
+    }
+    bool unsent = seq_lt(t->snd_una, t->snd_end) || !(t->flags & TCP_F_FIN_QUEUED);
+    if (t->opt.linger_s == 0 && unsent) {
+        tcp_abort(t, env, LA_RST_LINGER);
+        return;
+    }
+    if (!(t->flags & TCP_F_FIN_QUEUED)) {
+        queue_fin(t, env, LA_CALL_CLOSE);
+    }
+    arm_linger(t, env);
+}
+
+/* 3.10.5: SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2 and CLOSE-WAIT send a reset; in
+ * SYN-SENT nobody knows of us, in CLOSING and LAST-ACK the peer has all it needs, but telling it
+ * spares it its retransmissions. */
+void tcp_abort(struct tcb *t, struct tcp_env *env, enum la_reason why)
+{
+    if (t->state == LA_TCP_CLOSED) {
+        return;
+    }
+    bool tell = t->state != LA_TCP_SYN_SENT && t->state != LA_TCP_TIME_WAIT;
+    tcp_note(t, env, LA_TRACE_CALL, LA_CALL_ABORT, 0, 0);
+    tcp_reass_drop(t, env);
+    tcp_end(t, env, LA_ECONNABORTED, why);
+    t->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_PROBE | TCP_F_RTX_ONE);
+    if (tell) {
+        t->flags |= TCP_F_RST_QUEUED;
+        t->reason = (uint8_t)why;
+        t->todo |= TCP_DO_OUTPUT;
+    }
+}
+
+uint32_t tcp_ready(const struct tcb *t)
+{
+    uint32_t ev = 0;
+    bool end = (t->flags & TCP_F_FIN_RCVD) != 0;
+    if (t->rcv_head || end || t->error) {
+        ev |= LA_EV_READABLE;
+    }
+    if (tcp_synchronized(t)) {
+        ev |= LA_EV_CONNECTED;
+        if (send_refused(t) == LA_OK && tcp_snd_room(t) >= (t->opt.sndbuf / 3 ? t->opt.sndbuf / 3 : 1)) {
+            ev |= LA_EV_WRITABLE;
+        }
+    }
+    ev |= end ? LA_EV_PEER_CLOSED : 0;
+    ev |= t->error ? LA_EV_ERROR : 0;
+    ev |= t->state == LA_TCP_TIME_WAIT || t->state == LA_TCP_CLOSED ? LA_EV_CLOSED : 0;
+    ev |= (t->flags & TCP_F_RCV_URG) ? LA_EV_URGENT : 0;
+    return ev;
+}
