@@ -20,6 +20,7 @@ void slab_init(struct slab *s, struct memory *memory, enum la_memory_kind kind, 
         .spare_max = 1,
         .size = (size + align - 1) & ~(align - 1),
         .align = align,
+        .shift = 1, /* at least two objects: the first of all is never given away */
         .max = max,
         .kind = (uint8_t)kind,
     };

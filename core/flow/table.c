@@ -166,7 +166,7 @@ int flow_table_init(struct flow_table *t, struct memory *memory, struct sip_key 
 /* Gives an array's memory back; the least one is kept, empty. */
 static void array_drop(struct flow_table *t, struct flow_array *a)
 {
-    if (a->slots == t->least) {
+    if (a->slots && a->slots == t->least) {
         mem_zero(t->least, array_bytes(a));
     } else if (a->slots) {
         t->memory->used[LA_MEM_INDEX] -= array_bytes(a);

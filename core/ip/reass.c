@@ -148,15 +148,40 @@ static bool make_room(struct ip_reass *r, const struct ip_fragment *f, const str
     return true;
 }
 
+/* The memory that the smallest buffer for `size` bytes has. */
+static uint32_t fitting(uint32_t size)
+{
+    if (size <= BUF_SMALL) {
+        return BUF_SMALL;
+    }
+    if (size <= BUF_MTU) {
+        return BUF_MTU;
+    }
+    return size <= BUF_CHUNK ? BUF_CHUNK : BUF_HUGE;
+}
+
+/* Bytes to keep of a fragment: only the first one's headers are needed. */
+static uint32_t kept_header(const struct ip_fragment *f)
+{
+    return f->offset == 0 ? f->header_len : 0;
+}
+
+/* What keeping a fragment will be charged, see settle(). */
+static uint32_t charge_of(const struct ip_fragment *f)
+{
+    uint32_t fits = fitting(kept_header(f) + f->len);
+    return BUF_HEAD + (fits < f->buf->cap ? fits : f->buf->cap);
+}
+
 /* The buffer to keep a fragment in: its own, or a smaller copy with its headers before its bytes.
  * The reference is taken over; NULL: no memory. */
 static struct la_buf *settle(struct ip_reass *r, const struct ip_fragment *f)
 {
     struct la_buf *buf = f->buf;
-    uint32_t header_len = f->offset == 0 ? f->header_len : 0;
-    /* Only the first fragment's headers are needed; over IPv6 a fragment header may lie between. */
+    uint32_t header_len = kept_header(f);
+    /* over IPv6 the fragment header lies between */
     bool adjoining = f->header + f->header_len == f->data || header_len == 0;
-    bool small = header_len + f->len <= BUF_SMALL && buf->cap > BUF_SMALL;
+    bool small = fitting(header_len + f->len) < buf->cap;
 
     if (!small && adjoining && buf->refs == 1) {
         buf->data += f->data - buf->data;
@@ -248,7 +273,7 @@ static bool malformed(const struct ip_fragment *f)
     uint32_t end = f->offset + f->len;
     return f->len == 0 || (f->more && f->len % 8) || end > PACKET_MAX ||
            /* IPv4's total length counts the header, IPv6's payload length the extensions */
-           end + f->header_len - (la_addr_is_v4(&f->src) ? 0 : WIRE_IPV6_HEADER) > PACKET_MAX;
+           end + f->header_len - (la_addr_is_v4(&f->src) ? 0U : WIRE_IPV6_HEADER) > PACKET_MAX;
 }
 
 /* Makes the fields of the headers those of a packet that never was in pieces. */
@@ -266,12 +291,16 @@ static void heal_header(uint8_t *p, const struct ip_set *s)
     }
 }
 
-/* Copies a complete set into one buffer. False: no memory. */
-static bool join(struct ip_reass *r, struct ip_set *s, struct ip_whole *whole)
+/* Copies a complete set into one buffer. */
+static enum la_reason join(struct ip_reass *r, struct ip_set *s, struct ip_whole *whole)
 {
+    uint32_t counted = s->header_len - (la_addr_is_v4(&s->src) ? 0U : WIRE_IPV6_HEADER) + s->total;
+    if (counted > PACKET_MAX) { /* the first fragment's headers were longer than the last one's */
+        return LA_DROP_FRAGMENT;
+    }
     struct la_buf *buf = buf_get(r->pool, s->header_len + s->total);
     if (!buf) {
-        return false;
+        return LA_DROP_NO_MEMORY;
     }
     mem_copy(buf->data, s->head->data - s->header_len, s->header_len);
     heal_header(buf->data, s);
@@ -285,7 +314,7 @@ static bool join(struct ip_reass *r, struct ip_set *s, struct ip_whole *whole)
     whole->header_len = s->header_len;
     whole->link = s->link;
     whole->to_unicast = s->to_unicast;
-    return true;
+    return LA_TAKE_FRAGMENT;
 }
 
 /* Notes what only the first and the last fragment tell. */
@@ -313,7 +342,7 @@ static enum la_reason judge(struct ip_reass *r, struct ip_set *s, const struct l
     if (overlaps(s, before, f)) {
         return poison(r, s);
     }
-    if (s->count == IP_SET_FRAGS_MAX || !make_room(r, f, s, buf_charge(f->buf))) {
+    if (s->count == IP_SET_FRAGS_MAX || !make_room(r, f, s, charge_of(f))) {
         empty_set(r, s);
         s->poisoned = true; /* it cannot become whole any more */
         return LA_DROP_FRAGMENT_MEMORY;
@@ -349,9 +378,9 @@ enum la_reason ip_reass_input(struct ip_reass *r, const struct ip_fragment *f, u
     if (s->total == 0 || s->have < s->total || s->header_len == 0) {
         return LA_TAKE_FRAGMENT;
     }
-    bool joined = join(r, s, whole);
+    reason = join(r, s, whole);
     drop_set(r, s);
-    return joined ? LA_TAKE_FRAGMENT : LA_DROP_NO_MEMORY;
+    return reason;
 }
 
 /* ---- time ----------------------------------------------------------------------------------- */
@@ -370,6 +399,10 @@ bool ip_reass_expire(struct ip_reass *r, uint64_t now_ns, struct ip_whole *first
             struct la_buf *b = buf_ref(s->head);
             b->data -= s->header_len;
             b->len += s->header_len;
+            if (!la_addr_is_v4(&s->src)) { /* the fragment header was left out */
+                b->data[s->next_at] = s->next;
+                store_be16(b->data + 4, (uint16_t)(b->len - WIRE_IPV6_HEADER));
+            }
             first->buf = b;
             first->header_len = s->header_len;
             first->link = s->link;

@@ -12,8 +12,7 @@
 static uint16_t offer_window(struct tcb *t, bool syn)
 {
     uint32_t offered = tcp_rcv_wnd(t);
-    uint32_t wnd =
-        tcp_window_to_offer(offered, tcp_rcv_room(t), t->opt.rcvbuf, t->rcv_mss);
+    uint32_t wnd = tcp_window_to_offer(offered, tcp_rcv_room(t), t->opt.rcvbuf, t->rcv_mss);
     uint8_t shift = syn ? 0 : t->rcv_wscale;
     uint32_t field = (wnd + (1U << shift) - 1) >> shift;
     if (field > UINT16_MAX) {
@@ -121,7 +120,8 @@ static void fill_header(struct tcb *t, const struct tcp_env *env, const struct t
     }
 }
 
-/* Refers to `len` bytes of the send queue from `seq` on; returns how many fit the frame's pieces. */
+/* Refers to `len` bytes of the send queue from `seq` on; returns how many fit the frame's pieces.
+ */
 static uint32_t add_payload(struct tcb *t, struct la_frame *frame, seq32 seq, uint32_t len)
 {
     struct la_buf *buf = t->snd_cur;

@@ -1,7 +1,8 @@
 /* ICMP errors about a connection (RFC 9293 3.9.2.2, RFC 5461, RFC 5927, RFC 1191). */
 #include "tcp/tcp.h"
 
-/* RFC 5927 4.1: an error must quote something in flight; who does not see the traffic cannot know. */
+/* RFC 5927 4.1: an error must quote something in flight; who does not see the traffic cannot know.
+ */
 static bool in_flight(const struct tcb *t, seq32 seq)
 {
     return seq_ge(seq, t->snd_una) && seq_lt(seq, t->snd_max);

@@ -14,7 +14,7 @@ static seq32 ack_seq(const struct tcb *t)
 {
     seq32 edge = seq_add(t->snd_una, t->snd_wnd);
     return seq_gt(t->snd_max, edge) && !(t->flags & TCP_F_FIN_SENT) ? seq_max(edge, t->snd_una)
-                                                                     : t->snd_max;
+                                                                    : t->snd_max;
 }
 
 static struct tcp_plan plan_reset(const struct tcb *t)
@@ -22,9 +22,8 @@ static struct tcp_plan plan_reset(const struct tcb *t)
     if (!(t->flags & TCP_F_RST_QUEUED)) {
         return nothing;
     }
-    return (struct tcp_plan){.reason = (enum la_reason)t->reason,
-                             .seq = t->snd_max,
-                             .flags = LA_TH_RST | LA_TH_ACK};
+    return (struct tcp_plan){
+        .reason = (enum la_reason)t->reason, .seq = t->snd_max, .flags = LA_TH_RST | LA_TH_ACK};
 }
 
 static struct tcp_plan plan_syn(const struct tcb *t)
@@ -93,9 +92,8 @@ static struct tcp_plan plan_probe(const struct tcb *t)
         return plan;
     }
     if (t->flags & TCP_F_KEEP_PROBE) {
-        return (struct tcp_plan){.reason = LA_PROBE_KEEPALIVE,
-                                 .seq = seq_sub(t->snd_max, 1),
-                                 .flags = LA_TH_ACK};
+        return (struct tcp_plan){
+            .reason = LA_PROBE_KEEPALIVE, .seq = seq_sub(t->snd_max, 1), .flags = LA_TH_ACK};
     }
     return nothing;
 }
@@ -174,9 +172,8 @@ static struct tcp_plan plan_fin(const struct tcb *t)
         return nothing;
     }
     bool again = (t->flags & TCP_F_FIN_SENT) != 0;
-    return (struct tcp_plan){.reason = again ? LA_FIN_AGAIN : LA_FIN,
-                             .seq = t->snd_end,
-                             .flags = LA_TH_FIN | LA_TH_ACK};
+    return (struct tcp_plan){
+        .reason = again ? LA_FIN_AGAIN : LA_FIN, .seq = t->snd_end, .flags = LA_TH_FIN | LA_TH_ACK};
 }
 
 static struct tcp_plan plan_ack(const struct tcb *t)

@@ -9,7 +9,7 @@
 #include "tcp/decide.h"
 #include "tcp/rtt.h"
 
-#define R1_RETRANSMISSIONS 3 /* SHLD-10 */
+#define R1_RETRANSMISSIONS 3   /* SHLD-10 */
 #define OVERRIDE_MS        200 /* RFC 9293 3.8.6.2.1: between 0.1 and 1 s */
 
 static uint64_t ms_ns(uint64_t ms)
@@ -97,7 +97,8 @@ static bool gave_up(struct tcb *t, struct tcp_env *env)
         return true;
     }
     if (t->backoff == R1_RETRANSMISSIONS && !(t->flags & TCP_F_R1)) {
-        /* SHLD-9, MUST-47: the application learns that delivery is in doubt; MUST-20: so does IP. */
+        /* SHLD-9, MUST-47: the application learns that delivery is in doubt; MUST-20: so does IP.
+         */
         t->flags |= TCP_F_R1;
         t->todo |= TCP_DO_DOUBT;
         if (t->opt.bits & TCP_OPT_SOFT_ERRORS) {

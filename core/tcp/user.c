@@ -13,8 +13,7 @@ void tcp_set_mss(struct tcb *t, uint32_t path_mtu)
     bool v4 = la_addr_is_v4(&t->key.raddr);
     uint32_t options = (t->flags & TCP_F_TS) ? 12 : 0;
     t->path_mtu = (uint16_t)(path_mtu > UINT16_MAX ? UINT16_MAX : path_mtu);
-    t->mss =
-        (uint16_t)tcp_effective_mss(t->peer_mss, t->path_mtu, v4, options, t->opt.mss_max);
+    t->mss = (uint16_t)tcp_effective_mss(t->peer_mss, t->path_mtu, v4, options, t->opt.mss_max);
     t->cc.mss = t->mss;
     if (t->rcv_mss == 0) {
         t->rcv_mss = t->mss;
@@ -282,8 +281,7 @@ static void consumed(struct tcb *t, struct tcp_env *env, uint32_t n)
 
 static void urgent_read(struct tcb *t)
 {
-    if ((t->flags & TCP_F_RCV_URG) &&
-        seq_le(t->rcv_up, seq_sub(t->rcv_nxt, t->rcv_queued))) {
+    if ((t->flags & TCP_F_RCV_URG) && seq_le(t->rcv_up, seq_sub(t->rcv_nxt, t->rcv_queued))) {
         t->flags &= ~(uint32_t)TCP_F_RCV_URG;
     }
 }
@@ -466,7 +464,8 @@ uint32_t tcp_ready(const struct tcb *t)
     }
     if (tcp_synchronized(t)) {
         ev |= LA_EV_CONNECTED;
-        if (send_refused(t) == LA_OK && tcp_snd_room(t) >= (t->opt.sndbuf / 3 ? t->opt.sndbuf / 3 : 1)) {
+        if (send_refused(t) == LA_OK &&
+            tcp_snd_room(t) >= (t->opt.sndbuf / 3 ? t->opt.sndbuf / 3 : 1)) {
             ev |= LA_EV_WRITABLE;
         }
     }

@@ -118,17 +118,34 @@ struct la_tcp_info {
     uint32_t conn; /* identifier in trace records */
     uint8_t state; /* enum la_tcp_state */
     uint8_t snd_wscale, rcv_wscale;
-    bool timestamps, sack;
+    bool timestamps, sack, window_scale;
+    bool recovery;   /* in fast recovery (tcpi_ca_state) */
+    bool passive;    /* came from a listener */
+    uint8_t backoff; /* timeouts in a row (tcpi_retransmits, tcpi_backoff) */
+    uint8_t probes;  /* keep-alive probes in a row */
+    /* the control block of RFC 9293 3.3.1 */
     uint32_t iss, snd_una, snd_nxt, snd_wnd;
     uint32_t irs, rcv_nxt, rcv_wnd;
-    uint32_t mss; /* effective send MSS (MUST-16) */
+    uint32_t mss;     /* effective send MSS (MUST-16) */
+    uint32_t rcv_mss; /* largest segment received */
+    uint32_t path_mtu;
     uint32_t cwnd_bytes, ssthresh_bytes;
     uint32_t srtt_us, rttvar_us, rto_us;
+    uint32_t delack_us;              /* tcpi_ato */
+    uint32_t unacked_bytes;          /* sent and not acknowledged */
+    uint32_t unsent_bytes;           /* queued and never sent (tcpi_notsent_bytes) */
     uint32_t snd_queued, rcv_queued; /* bytes in the buffers */
     uint32_t urgent_left;            /* bytes up to the end of urgent data (MUST-33) */
-    uint64_t segs_in, segs_out, bytes_in, bytes_out, bytes_acked;
+    uint32_t last_received_ms;       /* since anything arrived */
+    uint32_t last_sent_ms;           /* since data left */
+    uint64_t bytes_in, bytes_acked;
+    uint32_t bytes_rtx;
+    uint32_t segs_in, segs_out;
     uint32_t rtx_segs, rtx_timeouts, dup_acks_in, ooo_segs_in;
-    int32_t error; /* la_err that ended it, or 0 */
+    uint32_t time_wait_left_ms; /* state TIME-WAIT: until port and resources are free */
+    int32_t error;              /* la_err that ended it, or 0 */
+    int32_t soft_error;         /* why delivery is in doubt, or 0 (RFC 9293 3.9.1.8) */
+    const char *cc;             /* name of the congestion control */
 };
 int la_tcp_info(struct la_stack *stack, la_handle handle, struct la_tcp_info *info);
 

@@ -174,7 +174,7 @@ static struct la_buf *get_all(struct fixture *f, size_t size)
 static void test_no_class_starves_another(void **state)
 {
     static const size_t sizes[] = {1, BUF_MTU, BUF_CHUNK, BUF_HUGE};
-    const uint64_t max = 4 << 20;
+    const uint64_t max = 2 << 20;
     struct fixture f;
 
     begin(&f, max);
@@ -193,7 +193,7 @@ static void test_no_class_starves_another(void **state)
 /* A single buffer of another class takes one slab away, not all. */
 static void test_takes_no_more_than_needed(void **state)
 {
-    const uint64_t max = 4 << 20;
+    const uint64_t max = 2 << 20;
     struct fixture f;
     struct la_buf *huge;
     uint64_t held;
@@ -235,7 +235,7 @@ static unsigned use(struct fixture *f)
     struct la_buf *list = NULL;
     unsigned missing = 0;
 
-    for (unsigned i = 0; i < 2000; i++) {
+    for (unsigned i = 0; i < 500; i++) {
         struct la_buf *buf =
             i % 5 == 4 ? buf_lend(&f->pool, "", 1, 1, 1) : buf_get(&f->pool, (size_t)1 << (i % 17));
         missing += buf == NULL;

@@ -1,0 +1,68 @@
+/* STATUS (RFC 9293 3.10.6): a snapshot of the control block. */
+#include "tcp/tcp.h"
+
+#include "base/mem.h"
+
+static struct la_endpoint endpoint(const struct la_addr *addr, uint16_t port)
+{
+    struct la_endpoint e = {.addr = addr_on_wire(addr), .port = port};
+    if (!la_addr_equal(&e.addr, addr)) {
+        e.scope = (uint16_t)(addr->b[2] << 8 | addr->b[3]);
+    }
+    return e;
+}
+
+void tcp_info(const struct tcb *t, const struct tcp_env *env, struct la_tcp_info *info)
+{
+    uint32_t read = t->rcv_nxt.v - t->rcv_queued - ((t->flags & TCP_F_FIN_RCVD) ? 1 : 0);
+    *info = (struct la_tcp_info){
+        .local = endpoint(&t->key.laddr, t->key.lport),
+        .remote = endpoint(&t->key.raddr, t->key.rport),
+        .conn = t->conn,
+        .state = t->state,
+        .snd_wscale = t->snd_wscale,
+        .rcv_wscale = t->rcv_wscale,
+        .timestamps = (t->flags & TCP_F_TS) != 0,
+        .sack = (t->flags & TCP_F_SACK) != 0,
+        .window_scale = (t->flags & TCP_F_WSCALE) != 0,
+        .recovery = (t->flags & TCP_F_RECOVERY) != 0,
+        .passive = (t->flags & TCP_F_PASSIVE) != 0,
+        .backoff = t->backoff,
+        .probes = t->probes,
+        .iss = t->iss.v,
+        .snd_una = t->snd_una.v,
+        .snd_nxt = t->snd_max.v,
+        .snd_wnd = t->snd_wnd,
+        .irs = t->irs.v,
+        .rcv_nxt = t->rcv_nxt.v,
+        .rcv_wnd = tcp_rcv_wnd(t),
+        .mss = t->mss,
+        .rcv_mss = t->rcv_mss,
+        .path_mtu = t->path_mtu,
+        .cwnd_bytes = t->cc.cwnd,
+        .ssthresh_bytes = t->cc.ssthresh,
+        .srtt_us = t->srtt_us8 / 8,
+        .rttvar_us = t->rttvar_us4 / 4,
+        .rto_us = t->rto_ms * 1000,
+        .delack_us = t->opt.delack_ms * 1000U,
+        .unacked_bytes = seq_len(t->snd_una, t->snd_max),
+        .unsent_bytes = seq_gt(t->snd_end, t->snd_max) ? seq_len(t->snd_max, t->snd_end) : 0,
+        .snd_queued = seq_gt(t->snd_end, t->snd_una) ? seq_len(t->snd_una, t->snd_end) : 0,
+        .rcv_queued = t->rcv_queued,
+        .urgent_left = (t->flags & TCP_F_RCV_URG) ? t->rcv_up.v - read : 0,
+        .last_received_ms = tcp_now_ms(env) - t->last_in_ms,
+        .last_sent_ms = tcp_now_ms(env) - t->last_send_ms,
+        .bytes_in = t->bytes_in,
+        .bytes_acked = t->bytes_acked,
+        .bytes_rtx = t->bytes_rtx,
+        .segs_in = t->segs_in,
+        .segs_out = t->segs_out,
+        .rtx_segs = t->rtx_segs,
+        .rtx_timeouts = t->rtx_timeouts,
+        .dup_acks_in = t->dup_acks_in,
+        .ooo_segs_in = t->ooo_segs,
+        .error = t->error,
+        .soft_error = t->soft_error,
+        .cc = t->cc.ops->name,
+    };
+}
