@@ -56,7 +56,7 @@ bool diagram_is_again(enum la_reason reason)
 static bool is_plain(enum la_reason reason)
 {
     return reason == LA_NONE || reason == LA_DATA || reason == LA_TAKE_DATA ||
-           reason == LA_TAKE_ACK || reason == LA_ACK_QUICK;
+           reason == LA_TAKE_ACK;
 }
 
 static bool is_about_window(const struct la_trace_record *r)

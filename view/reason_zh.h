@@ -32,7 +32,6 @@
     X(ACK_DUPLICATE, "ACK：这些字节先前已收到（D-SACK）")          \
     X(ACK_WINDOW, "窗口更新：应用已读取数据")                      \
     X(ACK_UNACCEPTABLE, "ACK：收到的报文段落在窗口之外")           \
-    X(ACK_QUICK, "立即确认")                                       \
     X(ACK_TIME_WAIT, "在 TIME-WAIT 中再次确认重发的 FIN")          \
     X(CHALLENGE_SYN, "质询 ACK：已建立的连接上收到 SYN")           \
     X(CHALLENGE_RST, "质询 ACK：RST 在窗口内，但序号不精确")       \
@@ -69,6 +68,7 @@
     X(TAKE_HANDSHAKE_ACK, "第三个报文段：连接建立")                \
     X(TAKE_COOKIE, "cookie 有效：连接建立")                        \
     X(TAKE_ACK, "确认了新数据")                                    \
+    X(TAKE_ACK_FIN, "确认了我方的 FIN")                            \
     X(TAKE_ACK_DUPLICATE, "重复 ACK")                              \
     X(TAKE_ACK_OLD, "旧的 ACK")                                    \
     X(TAKE_WINDOW, "窗口更新")                                     \

@@ -1,5 +1,5 @@
-/* See pool.h. Each class is a slab; the index of a buffer stands in the half of its head that only
- * this file knows, in front of the la_buf. */
+/* See pool.h. The index of a buffer in its slab stands in the half of its head that only this file
+ * knows, in front of the la_buf. */
 #include "buf/pool.h"
 
 #include "base/assert.h"
@@ -26,35 +26,58 @@ void buf_pool_init(struct buf_pool *pool, struct memory *memory)
 {
     *pool = (struct buf_pool){.memory = memory};
     for (unsigned c = 0; c < BUF_CLASSES; c++) {
-        slab_init(&pool->classes[c], memory, LA_MEM_BUFFERS, BUF_HEAD + class_cap[c], LINE,
-                  UINT32_MAX);
-        slab_keep(&pool->classes[c], UINT32_MAX);
+        struct slab *slab = &pool->classes[c].slab;
+        slab_init(slab, memory, LA_MEM_BUFFERS, BUF_HEAD + class_cap[c], LINE, UINT32_MAX);
+        slab_keep(slab, UINT32_MAX);
+    }
+}
+
+static struct head *head_of(struct la_buf *buf)
+{
+    return (struct head *)(void *)((char *)buf - sizeof(struct head));
+}
+
+/* Brings the buffers of the lists back to their slabs. Each comes here at most once for the time it
+ * was given back, so this costs no more than the giving back did. */
+static void return_lists(struct buf_pool *pool)
+{
+    for (unsigned c = 0; c < BUF_CLASSES; c++) {
+        struct buf_class *class = &pool->classes[c];
+        while (class->free) {
+            struct la_buf *buf = class->free;
+            class->free = buf->next;
+            pool->memory->used[LA_MEM_BUFFERS] += class->slab.size; /* what slab_put() takes off */
+            slab_put(&class->slab, head_of(buf)->index);
+        }
+    }
+}
+
+void buf_pool_trim(struct buf_pool *pool)
+{
+    return_lists(pool);
+    for (unsigned c = 0; c < BUF_CLASSES; c++) {
+        while (slab_trim(&pool->classes[c].slab)) {
+        }
     }
 }
 
 void buf_pool_destroy(struct buf_pool *pool)
 {
+    return_lists(pool);
     for (unsigned c = 0; c < BUF_CLASSES; c++) {
-        slab_destroy(&pool->classes[c]);
+        slab_destroy(&pool->classes[c].slab);
     }
     pool->released = NULL;
     pool->released_tail = NULL;
-}
-
-void buf_pool_trim(struct buf_pool *pool)
-{
-    for (unsigned c = 0; c < BUF_CLASSES; c++) {
-        while (slab_trim(&pool->classes[c])) {
-        }
-    }
 }
 
 /* No memory for the slab `want`: takes it from the empty slabs of the other classes, no more of
  * them than it needs. */
 static uint32_t take_from_others(struct buf_pool *pool, struct slab *want)
 {
+    return_lists(pool);
     for (unsigned c = 0; c < BUF_CLASSES; c++) {
-        struct slab *other = &pool->classes[c];
+        struct slab *other = &pool->classes[c].slab;
         while (other != want && slab_trim(other)) {
             uint32_t index = slab_take(want);
             if (index) {
@@ -65,26 +88,38 @@ static uint32_t take_from_others(struct buf_pool *pool, struct slab *want)
     return 0;
 }
 
-static struct head *head_of(struct la_buf *buf)
+/* A buffer from the slab of the class: its list is empty. */
+static struct la_buf *take_fresh(struct buf_pool *pool, struct buf_class *class)
 {
-    return (struct head *)(void *)((char *)buf - sizeof(struct head));
+    uint32_t index = slab_take(&class->slab);
+    struct head *head;
+
+    if (index == 0) {
+        index = take_from_others(pool, &class->slab);
+        if (index == 0) {
+            return NULL;
+        }
+    }
+    head = slab_at(&class->slab, index);
+    head->index = index;
+    return (struct la_buf *)(void *)(head + 1);
 }
 
 /* A buffer of the class with everything set that does not depend on its use. */
 static inline struct la_buf *take(struct buf_pool *pool, unsigned size_class)
 {
-    struct slab *slab = &pool->classes[size_class];
-    uint32_t index = slab_take(slab);
-    struct la_buf *buf;
+    struct buf_class *class = &pool->classes[size_class];
+    struct la_buf *buf = class->free;
 
-    if (__builtin_expect(index == 0, 0)) {
-        index = take_from_others(pool, slab);
-        if (index == 0) {
+    if (__builtin_expect(buf != NULL, 1)) {
+        class->free = buf->next;
+        pool->memory->used[LA_MEM_BUFFERS] += class->slab.size;
+    } else {
+        buf = take_fresh(pool, class);
+        if (!buf) {
             return NULL;
         }
     }
-    buf = (struct la_buf *)(void *)((char *)slab_at(slab, index) + sizeof(struct head));
-    head_of(buf)->index = index;
     *buf = (struct la_buf){
         .data = buf->mem,
         .cap = class_cap[size_class],
@@ -92,6 +127,15 @@ static inline struct la_buf *take(struct buf_pool *pool, unsigned size_class)
         .size_class = (uint8_t)size_class,
     };
     return buf;
+}
+
+static inline void give_back(struct buf_pool *pool, struct la_buf *buf)
+{
+    struct buf_class *class = &pool->classes[buf->size_class];
+
+    pool->memory->used[LA_MEM_BUFFERS] -= class->slab.size;
+    buf->next = class->free;
+    class->free = buf;
 }
 
 struct la_buf *buf_get(struct buf_pool *pool, size_t size)
@@ -123,7 +167,7 @@ void buf_put(struct buf_pool *pool, struct la_buf *buf)
         pool->released_tail = buf;
         return;
     }
-    slab_put(&pool->classes[buf->size_class], head_of(buf)->index);
+    give_back(pool, buf);
 }
 
 void buf_put_list(struct buf_pool *pool, struct la_buf *buf)
@@ -160,6 +204,15 @@ struct la_buf *buf_lend(struct buf_pool *pool, const void *data, uint32_t len, u
     return buf;
 }
 
+bool buf_released_owner(const struct buf_pool *pool, uint64_t *owner)
+{
+    if (!pool->released) {
+        return false;
+    }
+    *owner = head_of(pool->released)->owner;
+    return true;
+}
+
 bool buf_released(struct buf_pool *pool, uint64_t *owner, uint64_t *cookie)
 {
     struct la_buf *buf = pool->released;
@@ -170,6 +223,6 @@ bool buf_released(struct buf_pool *pool, uint64_t *owner, uint64_t *cookie)
     pool->released = buf->next;
     *owner = head_of(buf)->owner;
     *cookie = head_of(buf)->cookie;
-    slab_put(&pool->classes[BUF_CLASS_LENT], head_of(buf)->index);
+    give_back(pool, buf);
     return true;
 }

@@ -7,11 +7,13 @@
  * has its bytes in the caller's memory and none of its own; its last reference puts it on the
  * released list instead, where the stack collects it and tells the owner.
  *
- * Slabs that run empty are kept, so that a warm pool never asks the allocator. When a class needs
- * memory and there is none, empty slabs of the others are given back for it.
+ * A class is a slab and a list of buffers that were given back: getting and putting are a pop and a
+ * push. The list returns to the slab only when some class needs memory and there is none; then
+ * slabs that are empty go back to the allocator for it. So a warm pool never asks the allocator,
+ * and no class can keep the others from memory that it does not use.
  *
  * Invariants: refs >= 1 while anybody holds it; data points into mem (or at lent memory); a buffer
- * is charged with its head and all of its memory. */
+ * is charged with its head and all of its memory while it is in use, and not in a list. */
 #ifndef BUF_POOL_H
 #define BUF_POOL_H
 
@@ -40,9 +42,14 @@
 /* la_buf.flags kept by the pool; the upper bits are free for the owner. */
 #define BUF_LENT 0x01
 
+struct buf_class {
+    struct la_buf *free; /* given back; to the slab they are still in use */
+    struct slab slab;
+};
+
 struct buf_pool {
     struct memory *memory;
-    struct slab classes[BUF_CLASSES];
+    struct buf_class classes[BUF_CLASSES];
     struct la_buf *released; /* lent buffers whose last reference went, oldest first */
     struct la_buf *released_tail;
 };
@@ -53,7 +60,7 @@ void buf_pool_init(struct buf_pool *pool, struct memory *memory);
 /* Gives everything back, buffers in use as well. */
 void buf_pool_destroy(struct buf_pool *pool);
 
-/* Gives all empty slabs back: for who else needs memory and got none. */
+/* Gives everything back that is not in use: for who else needs memory and got none. */
 void buf_pool_trim(struct buf_pool *pool);
 
 /* The smallest class with room for `size`; data at mem, len 0, one reference. NULL: no memory, or
@@ -84,6 +91,8 @@ struct la_buf *buf_lend(struct buf_pool *pool, const void *data, uint32_t len, u
                         uint64_t cookie);
 
 /* Takes the lent buffer out that has been released for longest; false when there is none. */
+/* Whose lent buffer is the oldest released one? False: none is. */
+bool buf_released_owner(const struct buf_pool *pool, uint64_t *owner);
 bool buf_released(struct buf_pool *pool, uint64_t *owner, uint64_t *cookie);
 
 #endif

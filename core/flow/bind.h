@@ -25,6 +25,7 @@ struct bind_entry {
     struct list link;
     struct la_addr addr; /* as in flow_key: scope inside; unspecified: wildcard */
     uint16_t port;
+    uint32_t owner; /* index of the endpoint, for who finds the entry */
     bool v6_only;   /* `::` takes no IPv4 */
     bool listening; /* a listener or a UDP endpoint, not just bound */
     bool reuse;     /* SO_REUSEADDR */

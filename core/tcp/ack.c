@@ -211,5 +211,11 @@ bool tcp_step_ack(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
         same_ack(t, env, seg, window_changed, verdict);
     }
     tcp_update_window(t, env, seg);
-    return !tcp_fin_acked(t) || our_fin_acked(t, env);
+    if (!tcp_fin_acked(t)) {
+        return true;
+    }
+    if (ack == TCP_ACK_NEW) {
+        *verdict = LA_TAKE_ACK_FIN;
+    }
+    return our_fin_acked(t, env);
 }

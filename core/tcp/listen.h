@@ -7,6 +7,7 @@
 #ifndef TCP_LISTEN_H
 #define TCP_LISTEN_H
 
+#include "base/index_list.h"
 #include "tcp/tcp.h"
 
 /* What a SYN told us and what we answered: enough to make a control block. */
@@ -22,10 +23,10 @@ struct tcp_half_open {
     struct flow_key key;
     uint32_t conn;
     struct tcp_handshake shake;
-    uint32_t listener;    /* index of the listener */
-    uint32_t next, prev;  /* list of its retry count */
-    uint32_t deadline_ms; /* stack time: the next SYN-ACK, or the end */
-    uint32_t since_ms;    /* the last SYN-ACK: to measure the round trip */
+    uint32_t listener;      /* index of the listener */
+    struct index_link link; /* in the list of its retry count */
+    uint32_t deadline_ms;   /* stack time: the next SYN-ACK, or the end */
+    uint32_t since_ms;      /* the last SYN-ACK: to measure the round trip */
     uint8_t retries;
     uint8_t challenges; /* answers to segments that may be forged; bounded for its whole life */
 };

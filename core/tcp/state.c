@@ -99,7 +99,8 @@ void tcp_set_state(struct tcb *t, struct tcp_env *env, enum la_tcp_state to, enu
     }
     LA_ASSERT(env->assert_handler, tcp_arc_legal(from, to));
     t->state = (uint8_t)to;
-    tcp_note(t, env, LA_TRACE_STATE, why, 0, from);
+    uint32_t wait_ms = to == LA_TCP_TIME_WAIT ? env->time_wait_ms : 0;
+    tcp_note(t, env, LA_TRACE_STATE, why, wait_ms, from);
     if (to == LA_TCP_TIME_WAIT) {
         t->todo |= TCP_DO_TIME_WAIT | TCP_DO_CLOSED;
     }

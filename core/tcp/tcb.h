@@ -202,6 +202,7 @@ struct tcp_env {
     struct sip_key ts_key;
     const struct la_assert_handler *assert_handler;
     const struct wire_sum_kernel *sum;
+    uint32_t time_wait_ms; /* told in the trace when the wait begins */
     bool fast_path;
 };
 

@@ -6,6 +6,7 @@
 #ifndef TCP_TIME_WAIT_H
 #define TCP_TIME_WAIT_H
 
+#include "base/index_list.h"
 #include "tcp/tcb.h"
 
 struct tcp_time_wait {
@@ -15,7 +16,7 @@ struct tcp_time_wait {
     seq32 rcv_nxt; /* one behind the peer's FIN */
     uint32_t ts_recent;
     uint32_t deadline_ms;
-    uint32_t next, prev; /* all of them, by deadline */
+    struct index_link link; /* all of them, by deadline */
 };
 _Static_assert(sizeof(struct tcp_time_wait) == 64, "TIME-WAIT: 64 bytes");
 

@@ -10,11 +10,6 @@
 
 #define LINE 64 /* of the cache */
 
-/* The records whose reason is counted, a bit for each la_trace_what. */
-#define COUNTED                                                                            \
-    (1U << LA_TRACE_IN | 1U << LA_TRACE_OUT | 1U << LA_TRACE_TIMER | 1U << LA_TRACE_CALL | \
-     1U << LA_TRACE_EVENT)
-
 static size_t ring_bytes(uint32_t records)
 {
     return sizeof(struct trace_ring) + records * sizeof(struct la_trace_record);
@@ -91,23 +86,6 @@ void trace_ring_release(struct trace *t, struct trace_ring *ring)
     } else {
         list_append(&t->orphans, &ring->link);
     }
-}
-
-void trace_put(struct trace *t, struct trace_ring *ring, const struct la_trace_record *record)
-{
-    struct la_trace_record *to;
-
-    LA_ASSERT(&t->memory->assert_handler, record->reason < LA_REASON_COUNT);
-    if (!ring) {
-        ring = t->own;
-    }
-    if (ring->write == ring->read) {
-        list_append(&t->written, &ring->link);
-    }
-    to = &ring->records[ring->write++ & ring->mask];
-    *to = *record;
-    to->serial = t->serial++;
-    t->counters[record->reason] += COUNTED >> LA_TRACE_WHAT(record) & 1;
 }
 
 /* ---- draining ------------------------------------------------------------------------------- */
@@ -199,7 +177,8 @@ size_t trace_drain(struct trace *t, struct la_trace_record *records, size_t max)
         if (n == 0 && t->lost) {
             report_lost(t, &records[n++], first);
         } else {
-            n += fill(t, records + n, first->serial, max - n);
+            uint32_t issued = t->serial - first->serial; /* no serial lies further on */
+            n += fill(t, records + n, first->serial, max - n < issued ? max - n : issued);
         }
     }
     return n;

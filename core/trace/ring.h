@@ -47,7 +47,7 @@ struct trace {
     struct list orphans;    /* let go of with such records, oldest first */
     uint32_t serial;        /* of the next record */
     uint64_t lost;          /* records, not yet reported by trace_drain() */
-    uint64_t counters[LA_REASON_COUNT];
+    uint64_t counters[256]; /* by enum la_reason: for each value of its byte in a record */
 };
 
 /* 0 or LA_ENOMEM. */
@@ -60,9 +60,30 @@ struct trace_ring *trace_ring_get(struct trace *t, uint32_t conn);
 /* The connection lets go of its ring; records not yet drained stay until they are. */
 void trace_ring_release(struct trace *t, struct trace_ring *ring);
 
+/* The records whose reason is counted, a bit for each la_trace_what. */
+#define TRACE_COUNTED                                                                      \
+    (1U << LA_TRACE_IN | 1U << LA_TRACE_OUT | 1U << LA_TRACE_TIMER | 1U << LA_TRACE_CALL | \
+     1U << LA_TRACE_EVENT)
+
 /* Writes a record; fills in its serial and counts its reason (IN, OUT, TIMER, EVENT and CALL
- * records count, OPTIONS, PEER and STATE do not). `ring` NULL: the stack's own. */
-void trace_put(struct trace *t, struct trace_ring *ring, const struct la_trace_record *record);
+ * records count, OPTIONS, PEER and STATE do not). `ring` NULL: the stack's own. Inline, so that the
+ * fields go straight into the ring instead of through a record on the stack. */
+static inline void trace_put(struct trace *t, struct trace_ring *ring,
+                             const struct la_trace_record *record)
+{
+    struct la_trace_record *to;
+
+    if (!ring) {
+        ring = t->own;
+    }
+    if (ring->write == ring->read) {
+        list_append(&t->written, &ring->link);
+    }
+    to = &ring->records[ring->write++ & ring->mask];
+    *to = *record;
+    to->serial = t->serial++;
+    t->counters[record->reason] += TRACE_COUNTED >> LA_TRACE_WHAT(record) & 1;
+}
 
 /* Takes records out, oldest serial first; returns how many: fewer than `max` only when none is
  * left. When records were lost since the last call the first one is an EVENT TRACE_LOST with

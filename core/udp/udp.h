@@ -10,8 +10,8 @@
  * accepted: RFC 1122 4.1.3.4 leaves it to the application by default on, and senders still exist.
  * Over IPv6 none is refused (RFC 8200 8.1). We always make one.
  *
- * Invariants: rcv.bytes and snd.bytes are the sums of the charges of the buffers in the queues; a
- * queue may exceed its cap by no datagram. */
+ * Invariants: rcv.bytes and snd.bytes are the sums of the charges of the buffers in the queues; an
+ * empty queue takes one datagram whatever its cap is, so that none can never be delivered. */
 #ifndef UDP_UDP_H
 #define UDP_UDP_H
 

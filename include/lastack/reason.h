@@ -38,7 +38,6 @@
     X(ACK_DUPLICATE, SEND, "RFC 2883 4", "ACK: those bytes came before (D-SACK)")                 \
     X(ACK_WINDOW, SEND, "RFC 9293 3.8.6.2.2", "window update: the application has read")          \
     X(ACK_UNACCEPTABLE, SEND, "RFC 9293 3.10.7.4", "ACK: the segment lay outside the window")     \
-    X(ACK_QUICK, SEND, "RFC 9293 3.8.6.3", "ACK at once")                                         \
     X(ACK_TIME_WAIT, SEND, "RFC 9293 3.10.7.4", "acknowledges the repeated FIN from TIME-WAIT")   \
     X(CHALLENGE_SYN, SEND, "RFC 5961 4", "challenge ACK: a SYN on an open connection")            \
     X(CHALLENGE_RST, SEND, "RFC 5961 3", "challenge ACK: an RST in the window but not exact")     \
@@ -75,6 +74,7 @@
     X(TAKE_HANDSHAKE_ACK, TAKE, "RFC 9293 3.10.7.4", "third segment: the connection is open")     \
     X(TAKE_COOKIE, TAKE, "RFC 4987 3.6", "a valid cookie: the connection is open")                \
     X(TAKE_ACK, TAKE, "RFC 9293 3.10.7.4", "acknowledges new data")                               \
+    X(TAKE_ACK_FIN, TAKE, "RFC 9293 3.10.7.4", "acknowledges our FIN")                            \
     X(TAKE_ACK_DUPLICATE, TAKE, "RFC 5681 2", "duplicate ACK")                                    \
     X(TAKE_ACK_OLD, TAKE, "RFC 9293 3.10.7.4", "old ACK")                                         \
     X(TAKE_WINDOW, TAKE, "RFC 9293 3.10.7.4", "window update")                                    \

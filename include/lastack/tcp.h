@@ -65,6 +65,22 @@ int la_tcp_open(struct la_stack *stack, const struct la_endpoint *local,
 int la_tcp_listen(struct la_stack *stack, const struct la_endpoint *local,
                   const struct la_tcp_options *options, la_handle *handle);
 
+/* Bound, and nothing else yet: holds a local endpoint (port 0: the stack chooses one). The same
+ * errors as la_tcp_listen(). What becomes of it: la_tcp_listen_bound(), la_tcp_open_bound(), or
+ * la_tcp_close(). */
+int la_tcp_bind(struct la_stack *stack, const struct la_endpoint *local,
+                const struct la_tcp_options *options, la_handle *handle);
+
+/* Turns a bound handle into a listener, with the options it has now (la_tcp_set_options). */
+int la_tcp_listen_bound(struct la_stack *stack, la_handle handle);
+
+/* Opens from a bound handle, which is consumed when this succeeds. */
+int la_tcp_open_bound(struct la_stack *stack, la_handle bound, const struct la_endpoint *remote,
+                      la_handle *handle);
+
+/* The local endpoint of a listener, bound handle or connection. */
+int la_tcp_local(struct la_stack *stack, la_handle handle, struct la_endpoint *local);
+
 /* Takes a connection out of a listener's queue, or LA_EAGAIN. */
 int la_tcp_accept(struct la_stack *stack, la_handle listener, la_handle *handle);
 
@@ -82,12 +98,15 @@ int64_t la_tcp_send(struct la_stack *stack, la_handle handle, const void *data, 
 int la_tcp_reserve(struct la_stack *stack, la_handle handle, void **data, size_t *len);
 int la_tcp_commit(struct la_stack *stack, la_handle handle, size_t len, uint32_t flags);
 
-/* Lent: queues the caller's bytes without a copy. They must stay as they are until LA_EV_RELEASED
- * is reported and la_tcp_released() gives `cookie` back (also after an error or a close: a handle
- * with lent buffers out is released only when the last came back). Returns `len`, or LA_EAGAIN. */
+/* Lent: queues the caller's bytes without a copy. They must stay as they are until
+ * la_tcp_released() gives `cookie` back, also after an error or a close. Returns `len`, LA_EAGAIN
+ * when the send buffer is full, LA_ENOBUFS. */
 int64_t la_tcp_lend(struct la_stack *stack, la_handle handle, const void *data, size_t len,
                     uint64_t cookie, uint32_t flags);
-int la_tcp_released(struct la_stack *stack, la_handle handle, uint64_t *cookie);
+
+/* A lent buffer that is free again: 1, the handle it was lent to (stale by now, perhaps) and its
+ * cookie; 0: none. LA_EV_RELEASED says when to ask. */
+int la_tcp_released(struct la_stack *stack, la_handle *handle, uint64_t *cookie);
 
 /* Copies received bytes out; 0 is the end (the peer's FIN), LA_EAGAIN nothing yet, an error the
  * connection's (after everything that arrived before it has been read). */

@@ -12,8 +12,9 @@ int la_udp_open(struct la_stack *stack, const struct la_endpoint *local, la_hand
 /* Fixes the remote endpoint: only its datagrams are received, and ICMP errors are reported. */
 int la_udp_connect(struct la_stack *stack, la_handle handle, const struct la_endpoint *remote);
 
-/* Queues one datagram; returns its length. LA_EAGAIN: queue full; LA_EMSGSIZE: longer than the
- * link carries (datagrams are not fragmented); LA_ENETUNREACH: no route. */
+/* Queues one datagram; returns its length. It leaves in fragments when it is longer than the path
+ * carries. LA_EAGAIN: queue full; LA_EMSGSIZE: longer than a datagram can be (65507 bytes over
+ * IPv4, 65527 over IPv6); LA_ENETUNREACH: no route. */
 int64_t la_udp_send(struct la_stack *stack, la_handle handle, const struct la_endpoint *to,
                     const void *data, size_t len);
 

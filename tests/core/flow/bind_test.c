@@ -103,7 +103,7 @@ static void test_link_local(void **state)
     assert_false(bind_conflict(&a, &b));
 }
 
-/* Only the  that is an address of the entry is v6-only: the flag means nothing elsewhere. */
+/* The flag means something with `::` alone. */
 static void test_v6_only_elsewhere(void **state)
 {
     struct bind_entry a = entry(A4, 80, true, false), b = entry(ANY4, 80, true, false);

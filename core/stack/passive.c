@@ -1,0 +1,346 @@
+/* The passive side: listeners (RFC 9293 3.10.7.2), half-open connections and SYN cookies.
+ *
+ * Overload drops the SYN or the last ACK and never resets: the peer tries again (RFC 4987 3.1).
+ * Invariants: endpoint.half_open counts the listener's records; a record stands in the list of its
+ * retry count, which is sorted by deadline because every list has one interval. */
+#include "stack/stack.h"
+
+#include "base/mem.h"
+
+/* 1, 2, 4 ... 60 s (RFC 6298 5.5, 2.5). */
+static uint32_t interval_ms(uint32_t retries)
+{
+    uint32_t ms = TCP_RTO_INITIAL_MS << retries;
+    return ms < TCP_RTO_MAX_MS ? ms : TCP_RTO_MAX_MS;
+}
+
+static uint32_t path_mtu(struct la_stack *s, const struct flow_key *key)
+{
+    struct ip_path path;
+    if (ip_route(&s->ip, &key->raddr, 0, &key->laddr, s->env.now_ns, &path) != LA_OK) {
+        return la_addr_is_v4(&key->raddr) ? IP_MTU_MIN_V4 : IP_MTU_MIN_V6;
+    }
+    return path.mtu;
+}
+
+/* ---- half-open records ---------------------------------------------------------------------- */
+
+static void answer(struct la_stack *s, uint32_t index, enum la_reason why)
+{
+    struct tcp_half_open *h = stack_half_open_at(s, index);
+    const struct endpoint *e = stack_endpoint_at(s, h->listener);
+    struct wire_tcp syn_ack;
+    tcp_syn_ack(&h->shake, &h->key, &e->options, path_mtu(s, &h->key), &s->env, false, &syn_ack);
+    stack_reply(s, &h->key, &syn_ack, e->options.tos, LA_TCP_SYN_RECEIVED, why, h->conn);
+}
+
+static void file_half_open(struct la_stack *s, uint32_t index)
+{
+    struct tcp_half_open *h = stack_half_open_at(s, index);
+    h->deadline_ms = tcp_now_ms(&s->env) + interval_ms(h->retries);
+    index_list_append(&s->half_lists[h->retries], index);
+}
+
+void stack_half_open_remove(struct la_stack *s, uint32_t index)
+{
+    struct tcp_half_open *h = stack_half_open_at(s, index);
+    index_list_remove(&s->half_lists[h->retries], index);
+    flow_remove(&s->table, FLOW_REF(FLOW_HALF_OPEN, index));
+    stack_endpoint_at(s, h->listener)->half_open--;
+    slab_put(&s->half_open, index);
+}
+
+static enum la_reason new_half_open(struct la_stack *s, struct arrival *a, uint32_t listener)
+{
+    struct endpoint *e = stack_endpoint_at(s, listener);
+    uint32_t index = slab_get(&s->half_open);
+    if (!index) {
+        return LA_DROP_NO_MEMORY;
+    }
+    struct tcp_half_open *h = stack_half_open_at(s, index);
+    h->key = a->key;
+    h->conn = stack_conn_id(s);
+    h->listener = listener;
+    h->shake = tcp_handshake_of(&a->seg, &a->key, &e->options, &s->env);
+    h->since_ms = tcp_now_ms(&s->env);
+    if (flow_add(&s->table, FLOW_REF(FLOW_HALF_OPEN, index)) != LA_OK) {
+        slab_put(&s->half_open, index);
+        return LA_DROP_NO_MEMORY;
+    }
+    e->half_open++;
+    file_half_open(s, index);
+    a->conn = h->conn;
+    stack_trace_peer(s, &h->key, h->conn);
+    stack_trace_in(s, a, LA_TCP_SYN_RECEIVED, LA_TAKE_SYN);
+    answer(s, index, LA_SYN_ACK);
+    return LA_TAKE_SYN;
+}
+
+static void challenge_half_open(struct la_stack *s, struct tcp_half_open *h, uint32_t rcv_wnd)
+{
+    if (h->challenges == UINT8_MAX) {
+        return;
+    }
+    h->challenges++;
+    struct wire_tcp ack = {.src_port = h->key.lport,
+                           .dst_port = h->key.rport,
+                           .seq = seq_add(h->shake.iss, 1).v,
+                           .ack = seq_add(h->shake.irs, 1).v,
+                           .flags = LA_TH_ACK,
+                           .wnd = (uint16_t)rcv_wnd};
+    if (h->shake.flags & TCP_F_TS) {
+        struct wire_tcp like;
+        const struct endpoint *e = stack_endpoint_at(s, h->listener);
+        tcp_syn_ack(&h->shake, &h->key, &e->options, IP_MTU_MIN_V6, &s->env, false, &like);
+        ack.options = WIRE_TCP_TS;
+        ack.tsval = like.tsval;
+        ack.tsecr = like.tsecr;
+    }
+    stack_reply(s, &h->key, &ack, 0, LA_TCP_SYN_RECEIVED, LA_CHALLENGE_SYN, h->conn);
+}
+
+/* ---- a connection is made ------------------------------------------------------------------- */
+
+/* A control block for a handshake that the third segment of `a` completes, in the table. 0: no
+ * memory. `half_open` 0: from a cookie. */
+static uint32_t new_accepted(struct la_stack *s, struct arrival *a, uint32_t listener,
+                             const struct tcp_handshake *shake, uint32_t half_open)
+{
+    uint32_t index = stack_conn_new(s);
+    if (!index) {
+        return 0;
+    }
+    struct conn *c = stack_conn_at(s, index);
+    const struct tcp_half_open *h = half_open ? stack_half_open_at(s, half_open) : NULL;
+    const struct endpoint *e = stack_endpoint_at(s, listener);
+    uint32_t id = h ? h->conn : stack_conn_id(s);
+    tcp_accept_init(&c->tcb, &s->env, &a->key, id, &e->options, path_mtu(s, &a->key), shake,
+                    h && h->retries != 0);
+    c->owner = listener;
+    c->link = a->packet->link;
+    if (h) {
+        flow_replace(&s->table, FLOW_REF(FLOW_HALF_OPEN, half_open), FLOW_REF(FLOW_CONN, index));
+        index_list_remove(&s->half_lists[h->retries], half_open);
+        slab_put(&s->half_open, half_open);
+        stack_endpoint_at(s, listener)->half_open--;
+    } else if (flow_add(&s->table, FLOW_REF(FLOW_CONN, index)) != LA_OK) {
+        slab_put(&s->conns, index);
+        return 0;
+    }
+    c->bits |= CONN_TABLE;
+    return index;
+}
+
+/* The handshake is complete; the connection waits for accept from now on. */
+static void enter_accept_queue(struct la_stack *s, uint32_t index)
+{
+    struct conn *c = stack_conn_at(s, index);
+    struct endpoint *e = stack_endpoint_at(s, c->owner);
+    c->next_accept = 0;
+    if (e->accept_tail) {
+        stack_conn_at(s, e->accept_tail)->next_accept = index;
+    } else {
+        e->accept_head = index;
+    }
+    e->accept_tail = index;
+    e->accept_count++;
+    c->bits |= CONN_PENDING;
+    stack_endpoint_ready(s, c->owner);
+}
+
+/* The third segment meets the control block that was made for it. */
+static enum la_reason complete(struct la_stack *s, struct arrival *a, uint32_t index)
+{
+    struct tcb *t = &stack_conn_at(s, index)->tcb;
+    enum la_reason verdict = stack_conn_arrives(s, a, index);
+    if (t->state >= LA_TCP_ESTABLISHED) {
+        enter_accept_queue(s, index);
+    } else if (t->state == LA_TCP_SYN_RECEIVED) {
+        tcp_end(t, &s->env, LA_ECONNABORTED, verdict);
+    }
+    return verdict;
+}
+
+static bool accept_queue_full(const struct endpoint *e)
+{
+    return e->accept_count >= e->options.backlog;
+}
+
+static enum la_reason drop(struct la_stack *s, struct arrival *a, enum la_reason why)
+{
+    stack_trace_in(s, a, LA_TCP_SYN_RECEIVED, why);
+    return why;
+}
+
+static enum la_reason establish(struct la_stack *s, struct arrival *a, uint32_t half_open)
+{
+    struct tcp_half_open *h = stack_half_open_at(s, half_open);
+    struct tcp_handshake shake = h->shake;
+    if (accept_queue_full(stack_endpoint_at(s, h->listener))) {
+        return drop(s, a, LA_DROP_LISTEN_ACCEPT_QUEUE); /* the SYN-ACK goes again, and so on */
+    }
+    uint32_t index = new_accepted(s, a, h->listener, &shake, half_open);
+    return index ? complete(s, a, index) : drop(s, a, LA_DROP_NO_MEMORY);
+}
+
+enum la_reason stack_half_open_arrives(struct la_stack *s, struct arrival *a, uint32_t index)
+{
+    struct tcp_half_open *h = stack_half_open_at(s, index);
+    uint32_t rcvbuf = stack_endpoint_at(s, h->listener)->options.rcvbuf_bytes;
+    uint32_t rcv_wnd = rcvbuf < UINT16_MAX ? rcvbuf : UINT16_MAX;
+    struct tcp_half_open_verdict v = tcp_half_open_arrives(h, rcv_wnd, &a->seg);
+
+    a->conn = h->conn;
+    if (v.action == TCP_HALF_ESTABLISH) {
+        return establish(s, a, index);
+    }
+    stack_trace_in(s, a, LA_TCP_SYN_RECEIVED, v.reason);
+    switch (v.action) {
+    case TCP_HALF_ANSWER:
+        answer(s, index, LA_SYN_ACK_AGAIN);
+        break;
+    case TCP_HALF_CHALLENGE:
+        challenge_half_open(s, h, rcv_wnd);
+        break;
+    case TCP_HALF_RESET:
+        stack_reset_reply(s, a, LA_RST_BAD_ACK);
+        break;
+    case TCP_HALF_REMOVE:
+        stack_half_open_remove(s, index);
+        break;
+    case TCP_HALF_DROP:
+    case TCP_HALF_ESTABLISH:
+        break;
+    }
+    return v.reason;
+}
+
+/* ---- LISTEN --------------------------------------------------------------------------------- */
+
+static uint64_t now_s(const struct la_stack *s)
+{
+    return s->env.now_ns / 1000000000;
+}
+
+static enum la_cookies cookies_of(const struct la_stack *s, const struct endpoint *e)
+{
+    uint8_t c = e->options.cookies <= LA_COOKIES_NEVER ? e->options.cookies : s->config.cookies;
+    return (enum la_cookies)c;
+}
+
+static enum la_reason answer_with_cookie(struct la_stack *s, struct arrival *a, struct endpoint *e)
+{
+    struct tcp_handshake shake = tcp_handshake_of(&a->seg, &a->key, &e->options, &s->env);
+    struct wire_tcp syn_ack;
+    if (!(shake.flags & TCP_F_TS)) {
+        shake.flags = 0; /* nothing but the MSS can be remembered */
+    }
+    shake.iss = tcp_cookie_make(&s->cookie_key, &a->key, a->seg.seq, now_s(s), shake.peer_mss,
+                                tcp_cookie_bits(&shake));
+    e->cookies_until_s = now_s(s) + 2 * TCP_COOKIE_PERIOD_S;
+    stack_trace_in(s, a, LA_TCP_LISTEN, LA_TAKE_SYN);
+    tcp_syn_ack(&shake, &a->key, &e->options, path_mtu(s, &a->key), &s->env, true, &syn_ack);
+    stack_reply(s, &a->key, &syn_ack, e->options.tos, LA_TCP_LISTEN, LA_SYN_COOKIE, 0);
+    return LA_TAKE_SYN;
+}
+
+static enum la_reason syn_arrives(struct la_stack *s, struct arrival *a, uint32_t listener)
+{
+    struct endpoint *e = stack_endpoint_at(s, listener);
+    enum la_cookies cookies = cookies_of(s, e);
+    if (accept_queue_full(e)) {
+        stack_trace_in(s, a, LA_TCP_LISTEN, LA_DROP_LISTEN_ACCEPT_QUEUE);
+        return LA_DROP_LISTEN_ACCEPT_QUEUE;
+    }
+    bool full = e->half_open >= e->options.half_open_max;
+    if (cookies == LA_COOKIES_ALWAYS || (full && cookies == LA_COOKIES_AUTO)) {
+        return answer_with_cookie(s, a, e);
+    }
+    enum la_reason verdict = full ? LA_DROP_LISTEN_SYN_QUEUE : new_half_open(s, a, listener);
+    if (verdict == LA_DROP_NO_MEMORY && cookies == LA_COOKIES_AUTO) {
+        return answer_with_cookie(s, a, e);
+    }
+    if (verdict != LA_TAKE_SYN) {
+        stack_trace_in(s, a, LA_TCP_LISTEN, verdict);
+    }
+    return verdict;
+}
+
+static enum la_reason cookie_arrives(struct la_stack *s, struct arrival *a, uint32_t listener)
+{
+    struct endpoint *e = stack_endpoint_at(s, listener);
+    struct tcp_handshake shake;
+    if (!tcp_cookie_check(&s->cookie_key, &a->seg, &a->key, now_s(s), &shake)) {
+        stack_trace_in(s, a, LA_TCP_LISTEN, LA_DROP_COOKIE);
+        stack_reset_reply(s, a, LA_RST_NO_CONNECTION);
+        return LA_DROP_COOKIE;
+    }
+    if (accept_queue_full(e)) {
+        return drop(s, a, LA_DROP_LISTEN_ACCEPT_QUEUE);
+    }
+    uint32_t index = new_accepted(s, a, listener, &shake, 0);
+    if (!index) {
+        return drop(s, a, LA_DROP_NO_MEMORY);
+    }
+    stack_trace_peer(s, &a->key, stack_conn_at(s, index)->tcb.conn);
+    enum la_reason verdict = complete(s, a, index);
+    return verdict == LA_TAKE_HANDSHAKE_ACK ? LA_TAKE_COOKIE : verdict;
+}
+
+enum la_reason stack_listen_arrives(struct la_stack *s, struct arrival *a, uint32_t endpoint)
+{
+    struct endpoint *e = stack_endpoint_at(s, endpoint);
+    struct tcp_listen_verdict v = tcp_listen_arrives(&a->seg, e->cookies_until_s > now_s(s));
+    switch (v.action) {
+    case TCP_LISTEN_SYN:
+        return syn_arrives(s, a, endpoint);
+    case TCP_LISTEN_COOKIE:
+        return cookie_arrives(s, a, endpoint);
+    case TCP_LISTEN_RESET:
+        stack_trace_in(s, a, LA_TCP_LISTEN, v.reason);
+        stack_reset_reply(s, a, LA_RST_NO_CONNECTION);
+        return v.reason;
+    case TCP_LISTEN_DROP:
+        break;
+    }
+    stack_trace_in(s, a, LA_TCP_LISTEN, v.reason);
+    return v.reason;
+}
+
+/* ---- time ----------------------------------------------------------------------------------- */
+
+static void half_open_due(struct la_stack *s, uint32_t index)
+{
+    struct tcp_half_open *h = stack_half_open_at(s, index);
+    const struct endpoint *e = stack_endpoint_at(s, h->listener);
+    struct la_trace_record r = {.time_ns = s->env.now_ns,
+                                .conn = h->conn,
+                                .seq = interval_ms(h->retries),
+                                .len = h->retries,
+                                .reason = LA_TIMEOUT_RTX,
+                                .what_state = LA_TRACE_PACK(LA_TRACE_TIMER, LA_TCP_SYN_RECEIVED)};
+    uint32_t most =
+        e->options.syn_retries < HALF_OPEN_RETRIES ? e->options.syn_retries : HALF_OPEN_RETRIES;
+    if (h->retries >= most) {
+        r.reason = LA_TIMEOUT_HALF_OPEN; /* RFC 9293 3.8.3 */
+        trace_put(&s->trace, NULL, &r);
+        stack_half_open_remove(s, index);
+        return;
+    }
+    trace_put(&s->trace, NULL, &r);
+    index_list_remove(&s->half_lists[h->retries], index);
+    h->retries++;
+    file_half_open(s, index);
+    answer(s, index, LA_SYN_ACK_AGAIN);
+}
+
+void stack_half_open_timeout(struct la_stack *s)
+{
+    uint32_t now_ms = tcp_now_ms(&s->env);
+    for (unsigned i = 0; i <= HALF_OPEN_RETRIES; i++) {
+        struct index_list *l = &s->half_lists[i];
+        while (l->head && (int32_t)(stack_half_open_at(s, l->head)->deadline_ms - now_ms) <= 0) {
+            half_open_due(s, l->head);
+        }
+    }
+}

@@ -1,0 +1,617 @@
+/* See tcp_harness.h. */
+#include "support/tcp_harness.h"
+
+#include <stdio.h>
+
+#include "tcp/decide.h"
+#include "tcp/isn.h"
+#include "tcp/reass.h"
+#include "wire/checksum.h"
+
+/* ---- worlds --------------------------------------------------------------------------------- */
+
+static const uint32_t isns[] = {0, 1000, 0x7ffffff0, 0xfffffff0, 0xffffffff};
+#define ISNS (sizeof(isns) / sizeof(isns[0]))
+
+static struct {
+    uint32_t iss, irs;
+    bool v4, fast, running;
+} world;
+
+static uint64_t run_once(tcp_test_fn *run, uint32_t iss, uint32_t irs, bool v4, bool fast)
+{
+    static struct tcp_harness h;
+    world.iss = iss;
+    world.irs = irs;
+    world.v4 = v4;
+    world.fast = fast;
+    world.running = true;
+    tcp_begin(&h, iss, irs, v4, fast);
+    run(&h);
+    tcp_finish(&h);
+    world.running = false;
+    return h.digest;
+}
+
+void tcp_everywhere(void **state)
+{
+    const struct tcp_case *c = *state;
+    for (unsigned i = 0; i < ISNS * ISNS * 2; i++) {
+        uint32_t iss = isns[i / 2 % ISNS], irs = isns[i / 2 / ISNS];
+        bool v4 = i % 2 == 0;
+        uint64_t slow = run_once(c->run, iss, irs, v4, false);
+        uint64_t fast = run_once(c->run, iss, irs, v4, true);
+        assert_int_equal(slow, fast);
+    }
+}
+
+int tcp_name_world(void **state)
+{
+    if (world.running) {
+        print_message("in the world: ISS %u, IRS %u, IPv%d, fast path %s\n", world.iss, world.irs,
+                      world.v4 ? 4 : 6, world.fast ? "on" : "off");
+        world.running = false;
+    }
+    return 0;
+}
+
+static void mix(struct tcp_harness *h, const void *bytes, size_t len)
+{
+    const uint8_t *p = bytes;
+    for (size_t i = 0; i < len; i++) {
+        h->digest = (h->digest ^ p[i]) * UINT64_C(0x100000001b3);
+    }
+}
+
+static void assertion(void *ctx, const char *expression, const char *file, int line)
+{
+    fprintf(stderr, "%s:%d: %s\n", file, line, expression);
+    abort();
+}
+
+static const struct la_assert_handler assert_handler = {.fail = assertion};
+
+void tcp_begin(struct tcp_harness *h, uint32_t iss, uint32_t irs, bool v4, bool fast_path)
+{
+    static const uint8_t seed[32] = {1, 2, 3};
+    memset(h, 0, sizeof(*h));
+    h->memory = core_memory(&h->tm, UINT64_MAX);
+    h->memory.assert_handler = assert_handler;
+    buf_pool_init(&h->pool, &h->memory);
+    assert_int_equal(trace_init(&h->trace, &h->memory, 4), 0);
+    prng_seed(&h->prng, seed);
+    h->env = (struct tcp_env){
+        .bufs = &h->pool,
+        .trace = &h->trace,
+        .prng = &h->prng,
+        .isn_key = {1, 2},
+        .ts_key = {3, 4},
+        .assert_handler = &assert_handler,
+        .sum = wire_sum_choose(),
+        .fast_path = fast_path,
+    };
+    h->v4 = v4;
+    h->key = (struct flow_key){.lport = 40000, .rport = 80};
+    h->key.laddr = v4 ? la_addr_v4(10, 0, 0, 1) : (struct la_addr){{0xfd, [15] = 1}};
+    h->key.raddr = v4 ? la_addr_v4(10, 0, 0, 2) : (struct la_addr){{0xfd, [15] = 2}};
+    h->iss = iss;
+    h->irs = irs;
+    h->path_mtu = 1500;
+    h->syn_options = WIRE_TCP_MSS;
+    h->peer_mss = TCP_TEST_MSS;
+    h->peer_wnd = 60000;
+    h->peer_clock = 0xfffff000; /* wraps soon */
+    h->digest = UINT64_C(0xcbf29ce484222325);
+    la_tcp_options_init(&h->options);
+    h->options.sndbuf_bytes = 100000;
+    h->options.rcvbuf_bytes = 50000;
+    h->options.window_scale = h->options.timestamps = h->options.sack = false;
+    /* The initial sequence number is a clock plus a secret: the clock is set so that it fits. */
+    h->env.now_ns = (uint64_t)(iss - tcp_isn(&h->env.isn_key, &h->key, 0).v) * 4000;
+}
+
+void tcp_finish(struct tcp_harness *h)
+{
+    tcp_release(&h->t, &h->env);
+    struct la_trace_record records[64];
+    while (trace_drain(&h->trace, records, 64) == 64) {
+    }
+    assert_int_equal(h->memory.used[LA_MEM_BUFFERS], 0);
+    assert_int_equal(h->memory.used[LA_MEM_TRACE], 0);
+    trace_destroy(&h->trace);
+    buf_pool_destroy(&h->pool);
+    assert_int_equal(h->memory.held, 0);
+    assert_int_equal(h->tm.live_bytes, 0);
+}
+
+/* ---- what left ------------------------------------------------------------------------------ */
+
+unsigned tcp_waiting(const struct tcp_harness *h)
+{
+    return h->out_tail - h->out_head;
+}
+
+static struct tcp_out *push_out(struct tcp_harness *h)
+{
+    assert_true(tcp_waiting(h) < TCP_OUT_MAX);
+    struct tcp_out *o = &h->out[h->out_tail++ % TCP_OUT_MAX];
+    memset(o, 0, sizeof(*o));
+    o->at_ns = h->env.now_ns;
+    return o;
+}
+
+struct tcp_out *tcp_next_out(struct tcp_harness *h, const char *file, int line)
+{
+    if (tcp_waiting(h) == 0) {
+        print_error("no segment left\n");
+        _fail(file, line);
+    }
+    return &h->out[h->out_head++ % TCP_OUT_MAX];
+}
+
+void tcp_expect_at(struct tcp_harness *h, uint16_t flags, uint32_t seq, uint32_t ack, uint32_t len,
+                   const char *file, int line)
+{
+    const struct tcp_out *o = tcp_next_out(h, file, line);
+    bool acks = (o->h.flags & ACK) != 0;
+    if (o->h.flags != flags || o->seq != seq || (acks && o->ack != ack) || o->len != len) {
+        print_error("left: flags %#x seq %u ack %u len %u (reason %d)\n"
+                    "want: flags %#x seq %u ack %u len %u\n",
+                    o->h.flags, o->seq, o->ack, o->len, (int)o->reason, flags, seq, ack, len);
+        _fail(file, line);
+    }
+}
+
+static uint8_t flat[70000];
+
+static uint32_t flatten(const struct la_frame *frame)
+{
+    uint32_t at = 0;
+    assert_in_range(frame->nfrags, 1, LA_FRAGS_MAX);
+    for (unsigned i = 0; i < frame->nfrags; i++) {
+        assert_true(at + frame->frag[i].len <= sizeof(flat));
+        memcpy(flat + at, frame->frag[i].data, frame->frag[i].len);
+        at += frame->frag[i].len;
+    }
+    assert_int_equal(at, frame->len);
+    return at;
+}
+
+/* RFC 9293 MUST-2: the checksum is right, over the pseudo-header too. */
+static void check_sum(const struct tcp_harness *h, const uint8_t *p, uint32_t len)
+{
+    uint32_t pseudo = wire_sum_pseudo(&h->key.laddr, &h->key.raddr, 6, len);
+    assert_int_equal(wire_fold(wire_sum_add(pseudo, wire_sum(p, len, 0))), 0xffff);
+}
+
+/* RFC 9293 SHLD-14: the right edge never moves left, but for what scaling rounds (RFC 7323 2.4). */
+static void check_edge(struct tcp_harness *h, const struct wire_tcp *w)
+{
+    uint8_t shift = (w->flags & SYN) ? 0 : h->t.rcv_wscale;
+    uint32_t edge = w->ack + ((uint32_t)w->wnd << shift);
+    if (h->edge_known) {
+        assert_true((int32_t)(edge - h->edge_seen) > -(1 << shift));
+    }
+    if (!h->edge_known || (int32_t)(edge - h->edge_seen) > 0) {
+        h->edge_seen = edge;
+    }
+    h->edge_known = true;
+}
+
+/* What no segment may do, whatever the test is about. `before` is the block before it left. */
+static void check_segment(struct tcp_harness *h, const struct tcb *before,
+                          const struct wire_tcp *w, uint32_t len, enum la_reason reason)
+{
+    const struct tcb *t = &h->t;
+    bool syn = (w->flags & SYN) != 0, rst = (w->flags & RST) != 0;
+    bool garbage = reason == LA_PROBE_KEEPALIVE;
+    assert_int_equal(w->src_port, h->key.lport);
+    assert_int_equal(w->dst_port, h->key.rport);
+    /* RFC 9293 MUST-65: the MSS option in a SYN alone; MAY-3, SHLD-5: in every SYN. */
+    assert_int_equal((w->options & WIRE_TCP_MSS) != 0, syn);
+    assert_false(w->options & WIRE_TCP_MALFORMED);
+    if (!syn && !rst) {
+        assert_int_equal((w->options & WIRE_TCP_TS) != 0, (t->flags & TCP_F_TS) != 0);
+    }
+    if (w->flags & ACK) {
+        assert_int_equal(w->ack, t->rcv_nxt.v);
+        if (!rst) {
+            check_edge(h, w);
+        }
+    }
+    if (w->options & WIRE_TCP_TS) {
+        h->tsval_seen = w->tsval;
+    }
+    if (h->most == 0 && !garbage) {
+        uint32_t most = t->mss;
+        if (w->options & WIRE_TCP_SACK) { /* RFC 9293 MUST-16 */
+            most = before->mss - 4 - 8U * w->sack_n;
+        }
+        assert_true(len <= most);
+    }
+    /* New data stay in the peer's window (but for a probe) and in the congestion window. */
+    seq32 end = seq_of(w->seq + len);
+    if (len != 0 && !garbage && seq_gt(end, before->snd_max) && reason != LA_PROBE_WINDOW) {
+        uint32_t flight = seq_len(before->snd_una, end);
+        assert_true(flight <= before->snd_wnd);
+        assert_true(flight <= before->cc.cwnd + 2U * before->mss);
+    }
+}
+
+static void check_payload(const struct tcp_harness *h, const uint8_t *p, uint32_t seq, uint32_t len)
+{
+    for (uint32_t i = 0; i < len && !h->own_bytes; i++) {
+        if (p[i] != tcp_our_byte(seq - 1 + i)) {
+            print_error("byte %u of the stream differs\n", seq - 1 + i);
+            fail();
+        }
+    }
+}
+
+static bool flush_one(struct tcp_harness *h)
+{
+    static struct la_frame frame;
+    struct tcb before = h->t;
+    uint32_t ip_len = h->v4 ? 20 : 40;
+    struct wire_tcp built, parsed;
+    struct tcp_plan plan = tcp_next_segment(&h->t, &h->env, h->most ? h->most : 1);
+
+    if (plan.reason == LA_NONE) {
+        return false;
+    }
+    memset(&frame, 0xa5, sizeof(frame));
+    memset(&built, 0xa5, sizeof(built));
+    uint32_t len = tcp_build(&h->t, &h->env, &plan, &frame, ip_len, false, &built);
+    tcp_sent(&h->t, &h->env, &plan, &built);
+    assert_int_equal(flatten(&frame), ip_len + len);
+    const uint8_t *p = flat + ip_len;
+    check_sum(h, p, len);
+    assert_true(wire_tcp_parse(p, len, &parsed));
+    assert_int_equal(frame.csum, LA_CSUM_FULL);
+    assert_int_equal(frame.csum_start, ip_len);
+    assert_int_equal(frame.hdr_len, ip_len + parsed.hdr_len);
+    assert_int_equal(frame.reason, plan.reason);
+    uint32_t payload = len - parsed.hdr_len;
+    check_segment(h, &before, &parsed, payload, plan.reason);
+    if (plan.reason != LA_PROBE_KEEPALIVE) {
+        check_payload(h, p + parsed.hdr_len, parsed.seq - h->iss, payload);
+    }
+    struct tcp_out *o = push_out(h);
+    o->h = parsed;
+    o->seq = parsed.seq - h->iss;
+    o->ack = (parsed.flags & ACK) ? parsed.ack - h->irs : 0;
+    o->len = payload;
+    o->reason = plan.reason;
+    mix(h, p, len);
+    mix(h, &h->env.now_ns, sizeof(h->env.now_ns));
+    mix(h, &frame.reason, sizeof(frame.reason));
+    for (unsigned i = 0; i < frame.nfrags; i++) {
+        if (frame.frag[i].buf) {
+            buf_put(&h->pool, frame.frag[i].buf);
+        }
+    }
+    return true;
+}
+
+/* Ranges behind a gap: sorted, disjoint, not adjacent, and charged as they are. */
+static uint32_t check_reassembly(const struct tcp_harness *h)
+{
+    const struct tcp_reass *q = tcp_reass_of(&h->t);
+    uint32_t charge = 0;
+    seq32 last = h->t.rcv_nxt;
+    assert_true(!q || (q->count >= 1 && q->count <= REASS_RANGES));
+    for (uint32_t i = 0; q && i < q->count; i++) {
+        const struct reass_range *r = &q->range[i];
+        uint32_t at = r->start.v;
+        assert_true(seq_gt(r->start, last));
+        for (const struct la_buf *b = r->head; b; b = b->next) {
+            assert_int_equal(b->seq, at);
+            at += b->len;
+            charge += buf_charge(b);
+            assert_true(b->next != NULL || b == r->tail);
+        }
+        assert_int_equal(at, r->end.v);
+        last = r->end;
+    }
+    return charge;
+}
+
+void tcp_check(struct tcp_harness *h)
+{
+    const struct tcb *t = &h->t;
+    assert_true(tcp_invariants(t));
+    uint32_t charge = check_reassembly(h);
+    for (const struct la_buf *b = t->rcv_head; b; b = b->next) {
+        charge += buf_charge(b);
+    }
+    assert_int_equal(t->rcv_charge, charge);
+    uint8_t state = t->state;
+    mix(h, &state, 1);
+    mix(h, &t->rcv_queued, sizeof(t->rcv_queued));
+    if (h->hold || t->state < LA_TCP_ESTABLISHED || t->state == LA_TCP_TIME_WAIT) {
+        return;
+    }
+    /* Nobody waits for ever: what is unsent or unacknowledged has a timer; an idle connection has
+     * none for it. */
+    bool fin_waits = (t->flags & TCP_F_FIN_QUEUED) && !(t->flags & TCP_F_FIN_SENT);
+    bool work = tcp_outstanding(t) || seq_lt(t->snd_nxt, t->snd_end) || fin_waits;
+    assert_int_equal(work, t->rtx_at_ns != TCP_NEVER);
+}
+
+void tcp_flush(struct tcp_harness *h)
+{
+    while (!h->hold && flush_one(h)) {
+    }
+    if (!h->hold) {
+        h->t.todo &= ~(uint32_t)TCP_DO_OUTPUT;
+    }
+    tcp_check(h);
+}
+
+/* ---- the peer ------------------------------------------------------------------------------- */
+
+static uint16_t window_of(const struct tcp_harness *h, const struct tcp_in *in)
+{
+    return in->wnd == 0 ? h->peer_wnd : in->wnd < 0 ? 0 : (uint16_t)in->wnd;
+}
+
+static void fill_options(struct tcp_harness *h, const struct tcp_in *in, struct wire_tcp *w)
+{
+    w->options = in->options;
+    if ((in->flags & SYN) && in->options == 0) {
+        w->options = h->syn_options;
+    }
+    if ((h->t.flags & TCP_F_TS) && !in->no_timestamp) {
+        w->options |= WIRE_TCP_TS;
+    }
+    if (w->options & WIRE_TCP_MSS) {
+        w->mss = h->peer_mss;
+    }
+    if (w->options & WIRE_TCP_WSCALE) {
+        w->wscale = h->peer_wscale;
+    }
+    if (w->options & WIRE_TCP_TS) {
+        w->tsval = in->tsval ? in->tsval : h->peer_clock + tcp_now_ms(&h->env);
+        w->tsecr = in->tsecr ? in->tsecr : h->tsval_seen;
+    }
+}
+
+static struct la_buf *payload_of(struct tcp_harness *h, const struct tcp_in *in)
+{
+    if (in->len == 0) {
+        return NULL;
+    }
+    struct la_buf *buf = buf_get(&h->pool, in->len);
+    if (!buf) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < in->len; i++) {
+        uint8_t byte = tcp_peer_byte(in->seq + ((in->flags & SYN) != 0) - 1 + i);
+        buf->data[i] = in->other_bytes ? (uint8_t)~byte : byte;
+    }
+    buf->len = in->len;
+    return buf;
+}
+
+/* RFC 9293 3.5.2: the reset that the stack sends for a segment that asks for one. */
+static void answer_reset(struct tcp_harness *h, const struct tcp_segment *seg, uint16_t flags)
+{
+    struct tcp_reset r = tcp_reset_for(seg->seq, seg->ack, flags, seg->seg_len);
+    if (r.flags == 0) {
+        return;
+    }
+    struct tcp_out *o = push_out(h);
+    o->h = (struct wire_tcp){.flags = r.flags, .seq = r.seq.v, .ack = r.ack.v};
+    o->seq = r.seq.v - h->iss;
+    o->ack = r.ack.v - h->irs;
+    o->reason = LA_RST_BAD_ACK;
+    mix(h, &r, sizeof(r));
+}
+
+static void fill_segment(struct tcp_harness *h, const struct tcp_in *in, struct tcp_segment *seg)
+{
+    *seg = (struct tcp_segment){.len = in->len, .segs = in->segs ? in->segs : 1};
+    seg->seq = seq_of(h->irs + in->seq);
+    seg->ack = seq_of(in->flags & ACK ? h->iss + in->ack : 0);
+    seg->h.src_port = h->key.rport;
+    seg->h.dst_port = h->key.lport;
+    seg->h.seq = seg->seq.v;
+    seg->h.ack = seg->ack.v;
+    seg->h.flags = in->flags;
+    seg->h.wnd = window_of(h, in);
+    seg->h.urg = in->urg;
+    fill_options(h, in, &seg->h);
+    seg->h.hdr_len = (uint8_t)wire_tcp_size(&seg->h);
+    seg->seg_len = wire_tcp_seglen(&seg->h, in->len);
+    seg->buf = payload_of(h, in);
+}
+
+enum la_reason tcp_feed(struct tcp_harness *h, const struct tcp_in *in)
+{
+    struct tcp_segment seg;
+    fill_segment(h, in, &seg);
+    h->verdict = tcp_arrives(&h->t, &h->env, &seg);
+    if (seg.buf) {
+        buf_put(&h->pool, seg.buf);
+    }
+    uint16_t verdict = (uint16_t)h->verdict;
+    mix(h, &verdict, sizeof(verdict));
+    if (seg.reset) {
+        answer_reset(h, &seg, in->flags);
+    }
+    tcp_flush(h);
+    return h->verdict;
+}
+
+enum la_reason tcp_segment_in(struct tcp_harness *h, uint16_t flags, uint32_t seq, uint32_t ack,
+                              uint32_t len)
+{
+    return tcp_feed(h, &(struct tcp_in){.flags = flags, .seq = seq, .ack = ack, .len = len});
+}
+
+enum la_reason tcp_ack_in(struct tcp_harness *h, uint32_t ack)
+{
+    return tcp_segment_in(h, ACK, tcp_peer_rel(h, h->t.rcv_nxt), ack, 0);
+}
+
+enum la_reason tcp_window_in(struct tcp_harness *h, uint32_t ack, uint16_t wnd)
+{
+    return tcp_feed(h, &(struct tcp_in){.flags = ACK,
+                                        .seq = tcp_peer_rel(h, h->t.rcv_nxt),
+                                        .ack = ack,
+                                        .wnd = wnd ? wnd : -1});
+}
+
+/* ---- connections ---------------------------------------------------------------------------- */
+
+void tcp_start(struct tcp_harness *h)
+{
+    tcp_init(&h->t, &h->env, &h->key, 7, &h->options, h->path_mtu);
+    tcp_open(&h->t, &h->env);
+    assert_int_equal(h->t.iss.v, h->iss);
+    tcp_flush(h);
+}
+
+void tcp_start_passive(struct tcp_harness *h)
+{
+    struct tcp_in in = {.flags = SYN};
+    struct tcp_segment seg;
+    fill_segment(h, &in, &seg);
+    struct tcp_handshake shake = tcp_handshake_of(&seg, &h->key, &h->options, &h->env);
+    assert_int_equal(shake.iss.v, h->iss);
+    struct wire_tcp w = {0};
+    tcp_syn_ack(&shake, &h->key, &h->options, h->path_mtu, &h->env, false, &w);
+    h->tsval_seen = w.tsval;
+    h->edge_seen = w.ack + w.wnd;
+    h->edge_known = true;
+    tcp_accept_init(&h->t, &h->env, &h->key, 7, &h->options, h->path_mtu, &shake, false);
+}
+
+void tcp_connect(struct tcp_harness *h)
+{
+    tcp_start(h);
+    tcp_expect(h, SYN, 0, 0, 0);
+    assert_int_equal(tcp_segment_in(h, SYN | ACK, 0, 1, 0), LA_TAKE_SYN_ACK);
+    tcp_expect(h, ACK, 1, 1, 0);
+    tcp_silent(h);
+    assert_int_equal(h->t.state, LA_TCP_ESTABLISHED);
+}
+
+void tcp_accept(struct tcp_harness *h)
+{
+    tcp_start_passive(h);
+    assert_int_equal(tcp_segment_in(h, ACK, 1, 1, 0), LA_TAKE_HANDSHAKE_ACK);
+    tcp_silent(h);
+    assert_int_equal(h->t.state, LA_TCP_ESTABLISHED);
+}
+
+/* Our FIN leaves. */
+static void end_sending(struct tcp_harness *h)
+{
+    assert_int_equal(tcp_shutdown(&h->t, &h->env), 0);
+    tcp_flush(h);
+    tcp_expect(h, FIN | ACK, tcp_rel(h, h->t.snd_end), tcp_peer_rel(h, h->t.rcv_nxt), 0);
+}
+
+/* The peer's FIN arrives, at our RCV.NXT, and acknowledges up to SND.UNA. */
+static void end_receiving(struct tcp_harness *h)
+{
+    uint32_t fin = tcp_peer_rel(h, h->t.rcv_nxt);
+    tcp_segment_in(h, FIN | ACK, fin, tcp_rel(h, h->t.snd_una), 0);
+    tcp_expect(h, ACK, tcp_rel(h, h->t.snd_max), fin + 1, 0);
+}
+
+void tcp_to_state(struct tcp_harness *h, enum la_tcp_state state)
+{
+    if (state == LA_TCP_SYN_SENT || state == LA_TCP_SYN_RECEIVED) {
+        tcp_start(h);
+        tcp_expect(h, SYN, 0, 0, 0);
+        if (state == LA_TCP_SYN_RECEIVED) {
+            tcp_segment_in(h, SYN, 0, 0, 0);
+            tcp_expect(h, SYN | ACK, 0, 1, 0);
+        }
+    } else {
+        tcp_connect(h);
+        if (state == LA_TCP_CLOSE_WAIT || state == LA_TCP_LAST_ACK) {
+            end_receiving(h);
+        }
+        if (state != LA_TCP_ESTABLISHED && state != LA_TCP_CLOSE_WAIT) {
+            end_sending(h);
+        }
+        if (state == LA_TCP_FIN_WAIT_2 || state == LA_TCP_TIME_WAIT) {
+            tcp_ack_in(h, tcp_rel(h, h->t.snd_max));
+        }
+        if (state == LA_TCP_CLOSING || state == LA_TCP_TIME_WAIT) {
+            end_receiving(h);
+        }
+    }
+    tcp_silent(h);
+    assert_int_equal(h->t.state, state);
+}
+
+/* ---- the application ------------------------------------------------------------------------ */
+
+void tcp_say(struct tcp_harness *h, uint32_t len, uint32_t flags)
+{
+    uint8_t *bytes = malloc(len + 1);
+    for (uint32_t i = 0; i < len; i++) {
+        bytes[i] = tcp_our_byte(h->said + i);
+    }
+    assert_int_equal(tcp_send(&h->t, &h->env, bytes, len, flags), len);
+    free(bytes);
+    h->said += len;
+    tcp_flush(h);
+}
+
+int64_t tcp_hear(struct tcp_harness *h, uint32_t len)
+{
+    uint8_t *bytes = malloc(len + 1);
+    int64_t n = tcp_recv(&h->t, &h->env, bytes, len, 0);
+    for (int64_t i = 0; i < n; i++) {
+        if (bytes[i] != tcp_peer_byte(h->heard + (uint32_t)i)) {
+            print_error("byte %u of the stream is wrong\n", h->heard + (uint32_t)i);
+            fail();
+        }
+    }
+    free(bytes);
+    h->heard += n > 0 ? (uint32_t)n : 0;
+    tcp_flush(h);
+    return n;
+}
+
+/* ---- time ----------------------------------------------------------------------------------- */
+
+bool tcp_timer_due(const struct tcp_harness *h)
+{
+    return tcp_deadline(&h->t) != TCP_NEVER;
+}
+
+static void run_timers(struct tcp_harness *h)
+{
+    h->t.todo &= ~(uint32_t)TCP_DO_TIMER;
+    tcp_timeout(&h->t, &h->env);
+    tcp_flush(h);
+    assert_true(tcp_deadline(&h->t) > h->env.now_ns); /* never in the past */
+}
+
+void tcp_wait_ms(struct tcp_harness *h, uint64_t ms)
+{
+    uint64_t until = h->env.now_ns + ms * MS;
+    while (tcp_deadline(&h->t) <= until) {
+        uint64_t at = tcp_deadline(&h->t);
+        h->env.now_ns = at > h->env.now_ns ? at : h->env.now_ns;
+        run_timers(h);
+    }
+    h->env.now_ns = until;
+}
+
+uint64_t tcp_fire(struct tcp_harness *h)
+{
+    uint64_t at = tcp_deadline(&h->t), before = h->env.now_ns;
+    if (at == TCP_NEVER) {
+        return UINT64_MAX;
+    }
+    h->env.now_ns = at > before ? at : before;
+    run_timers(h);
+    return (h->env.now_ns - before) / MS;
+}
