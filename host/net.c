@@ -95,6 +95,35 @@ static void attr_put_addr(struct nlmsghdr *nlh, uint16_t type, const struct la_a
         mnl_attr_put(nlh, type, sizeof(addr->b), addr->b);
 }
 
+static int route_type(const struct nlmsghdr *nlh, void *data)
+{
+    const struct rtmsg *route = mnl_nlmsg_get_payload(nlh);
+    *(uint8_t *)data = route->rtm_type;
+    return MNL_CB_OK;
+}
+
+/* Does the kernel take packets to this address? */
+static bool address_is_local(const struct la_addr *addr)
+{
+    uint8_t type = RTN_UNSPEC;
+    struct request r;
+    request_begin(&r, RTM_GETROUTE, 0);
+    struct rtmsg *route = mnl_nlmsg_put_extra_header(r.nlh, sizeof(*route));
+    route->rtm_family = family_of(addr);
+    route->rtm_dst_len = route->rtm_family == AF_INET ? 32 : 128;
+    attr_put_addr(r.nlh, RTA_DST, addr);
+    return request_run(&r, route_type, &type) == 0 && type == RTN_LOCAL;
+}
+
+/* An IPv6 address works only when a worker of the kernel has made its route, soon after the call
+ * that adds it has returned; a packet that comes before is lost. */
+static void address_wait(const struct la_addr *addr)
+{
+    const struct timespec nap = {.tv_nsec = 200 * LA_NS_PER_US};
+    for (int i = 0; i < 1000 && !address_is_local(addr); i++)
+        nanosleep(&nap, NULL);
+}
+
 int la_net_addr_add(const char *ifname, const struct la_addr *addr, uint8_t prefix,
                     struct la_message *why)
 {
@@ -112,7 +141,10 @@ int la_net_addr_add(const char *ifname, const struct la_addr *addr, uint8_t pref
     attr_put_addr(r.nlh, IFA_LOCAL, addr);
     attr_put_addr(r.nlh, IFA_ADDRESS, addr);
     int error = request_run(&r, NULL, NULL);
-    return error ? failed(error, why, "give an address to", ifname) : 0;
+    if (error)
+        return failed(error, why, "give an address to", ifname);
+    address_wait(addr);
+    return 0;
 }
 
 int la_net_route_add(const char *ifname, const struct la_addr *net, uint8_t prefix,
@@ -179,6 +211,18 @@ int la_net_link_quiet(const char *ifname, struct la_message *why)
     if (error == EAFNOSUPPORT)
         error = link_quiet(ifindex, false);
     return error ? failed(error, why, "quieten", ifname) : 0;
+}
+
+int la_net_link_queue(const char *ifname, uint32_t frames, struct la_message *why)
+{
+    unsigned ifindex = if_nametoindex(ifname);
+    if (ifindex == 0)
+        return failed(ENODEV, why, "lengthen the queue of", ifname);
+    struct request r;
+    request_link(&r, RTM_NEWLINK, 0, (int)ifindex);
+    mnl_attr_put_u32(r.nlh, IFLA_TXQLEN, frames);
+    int error = request_run(&r, NULL, NULL);
+    return error ? failed(error, why, "lengthen the queue of", ifname) : 0;
 }
 
 int la_net_veth_add(const char *a, const char *b, struct la_message *why)

@@ -19,6 +19,8 @@
 #define V4_PREFIX    24
 #define V6_PREFIX    64
 
+#define TUN_QUEUE_FRAMES 10000
+
 /* fd87::1 */
 static const struct la_addr kernel_v6 = {{0xfd, 0x87, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 
@@ -41,6 +43,8 @@ static int tun_make(uint32_t mtu, struct la_link **link, struct la_message *why)
     if (rc < 0)
         return rc;
     rc = la_net_link_quiet(TUN_NAME, why);
+    if (rc == 0)
+        rc = la_net_link_queue(TUN_NAME, TUN_QUEUE_FRAMES, why);
     if (rc == 0)
         rc = kernel_side(TUN_NAME, mtu, why);
     if (rc < 0)

@@ -224,13 +224,6 @@ int device_mtu_set(const char *ifname, uint32_t mtu)
     return interface_ioctl(SIOCSIFMTU, ifname, &ifr);
 }
 
-int device_queue_set(const char *ifname, int frames)
-{
-    struct ifreq ifr = {0};
-    ifr.ifr_qlen = frames;
-    return interface_ioctl(SIOCSIFTXQLEN, ifname, &ifr);
-}
-
 void device_mac_from(const uint8_t theirs[6], uint8_t ours[6])
 {
     memcpy(ours, theirs, 6);

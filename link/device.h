@@ -39,7 +39,6 @@ struct device_interface {
 };
 int device_interface_get(const char *ifname, struct device_interface *interface);
 int device_mtu_set(const char *ifname, uint32_t mtu);
-int device_queue_set(const char *ifname, int frames);
 
 /* The address of our end of a wire whose other end has `theirs`: locally administered, unicast,
  * not the same. */

@@ -2,7 +2,7 @@
  *
  * With IFF_VNET_HDR the kernel takes and gives super-segments to 64 KiB and partial checksums;
  * TUNSETOFFLOAD says that we take them too. A TUN queue that is full drops without telling the
- * sender, so it is made long here when the process may; la_net_link_drops() counts the rest. */
+ * sender: la_net_link_queue() makes it longer, la_net_link_drops() counts what it dropped. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -15,8 +15,7 @@
 #include "link/device.h"
 #include "link/message.h"
 
-#define TUN_PATH         "/dev/net/tun"
-#define TUN_QUEUE_FRAMES 10000
+#define TUN_PATH "/dev/net/tun"
 
 static const struct la_link_ops tun_ops = {
     .kind = "tun", .recv = device_recv, .send = device_send, .close = device_close};
@@ -108,8 +107,6 @@ static int tun_describe(struct device *device, const struct la_tun_options *opti
         message_set(why, "cannot ask about %s: %s", ifname, la_err_text(rc));
         return rc;
     }
-    /* Only a longer queue, so what it says is of no consequence. */
-    (void)device_queue_set(ifname, TUN_QUEUE_FRAMES);
 
     struct la_link_info *info = &device->link.info;
     info->type = options->tap ? LA_LINK_ETHERNET : LA_LINK_IP;

@@ -46,6 +46,7 @@ struct nc {
     uint64_t open_ns, closed_ns;
     uint64_t heard_bytes, heard_ns; /* progress, for --timeout */
     uint64_t left_ms;               /* of TIME-WAIT when it was left early */
+    uint64_t shown_ns;              /* when progress was last shown */
 };
 
 /* Returns an APP_* to exit with, or -1: go on. */

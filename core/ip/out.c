@@ -137,6 +137,7 @@ static void append(struct ip_queue *q, struct la_buf *buf)
     }
     q->tail = buf;
     q->count++;
+    q->bytes += buf_charge(buf);
 }
 
 static struct la_buf *take(struct ip_queue *q)
@@ -147,13 +148,15 @@ static struct la_buf *take(struct ip_queue *q)
         q->tail = NULL;
     }
     q->count--;
+    q->bytes -= buf_charge(buf);
     return buf;
 }
 
 bool ip_out_push(struct ip *ip, struct la_buf *buf)
 {
     struct ip_queue *q = &ip->queue[ip_out_of(buf)->path.link];
-    if (q->count >= IP_OUT_QUEUE_MAX) {
+    if (q->count >= IP_OUT_QUEUE_MAX ||
+        (q->head && q->bytes + buf_charge(buf) > IP_OUT_QUEUE_BYTES)) {
         buf_put(ip->pool, buf);
         return false;
     }

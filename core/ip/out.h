@@ -5,10 +5,10 @@
  * frames, one a call: one frame when it fits the path's MTU, else fragments (RFC 791 3.2,
  * RFC 8200 4.5), whose headers lie in the frames and whose payload is shared by reference.
  *
- * Replies wait in a queue per link, bounded in number; the oldest leave first, those whose next hop
- * is not resolved yet step aside into a second queue of at most IP_OUT_WAITING_MAX, at most
- * IP_OUT_WAITING_HOP for one next hop (RFC 1122 2.3.2.2 wants at least one). Datagrams of UDP
- * endpoints wait at their endpoints and use ip_out_frame() alone.
+ * Replies wait in a queue per link, bounded in number and bytes; the oldest leave first, those
+ * whose next hop is not resolved yet step aside into a second queue of at most IP_OUT_WAITING_MAX,
+ * at most IP_OUT_WAITING_HOP for one next hop (RFC 1122 2.3.2.2 wants at least one). Datagrams of
+ * UDP endpoints wait at their endpoints and use ip_out_frame() alone.
  *
  * Invariants: a buffer stands in one queue at most and the queue holds one reference; TCP is never
  * fragmented (its replies are smaller than any MTU). */
@@ -26,6 +26,7 @@
 #include "ip/template.h"
 
 #define IP_OUT_QUEUE_MAX   64
+#define IP_OUT_QUEUE_BYTES (256 * 1024) /* charged; an empty queue takes any packet */
 #define IP_OUT_WAITING_MAX 32
 #define IP_OUT_WAITING_HOP 3
 
@@ -48,6 +49,7 @@ struct ip_out {
 struct ip_queue {
     struct la_buf *head, *tail;
     uint32_t count;
+    uint32_t bytes; /* charged */
 };
 
 static inline struct ip_out *ip_out_of(struct la_buf *buf)

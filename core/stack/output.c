@@ -116,7 +116,9 @@ static void send_segment(struct la_stack *s, uint32_t index, struct tcp_plan *pl
     uint32_t len = tcp_build(t, &s->env, plan, f, slot->template.len, partial, &h);
     /* RFC 6864 4.1: any identification will do for an atomic datagram; a super-segment is cut into
      * several, which count on from this one. */
-    ip_template_write(&slot->template, f->head, len, (uint16_t)t->segs_out);
+    uint8_t headers[IP_TEMPLATE_MAX]; /* all of which may be written: more than go to the frame */
+    ip_template_write(&slot->template, headers, len, (uint16_t)t->segs_out);
+    mem_copy(f->head, headers, slot->template.len);
     f->link = link;
     tcp_sent(t, &s->env, plan, &h);
 }

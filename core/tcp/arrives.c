@@ -83,6 +83,7 @@ static void strip_known_syn(const struct tcb *t, struct tcp_segment *seg)
     if (t->state == LA_TCP_SYN_RECEIVED && (seg->h.flags & LA_TH_SYN) &&
         (seg->h.flags & LA_TH_ACK) && seq_eq(seg->seq, t->irs)) {
         seg->h.flags &= (uint16_t)~LA_TH_SYN;
+        seg->syn_cut = true;
         seg->seq = seq_add(seg->seq, 1);
         seg->seg_len--;
     }

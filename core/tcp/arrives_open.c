@@ -27,7 +27,7 @@ void tcp_take_syn_options(struct tcb *t, struct tcp_env *env, const struct wire_
 void tcp_establish(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg,
                    enum la_reason why)
 {
-    bool scaled = !(seg->h.flags & LA_TH_SYN); /* RFC 7323 2.2: never in a SYN */
+    bool scaled = !(seg->h.flags & LA_TH_SYN) && !seg->syn_cut; /* RFC 7323 2.2 */
     t->snd_wnd = (uint32_t)seg->h.wnd << (scaled ? t->snd_wscale : 0);
     t->snd_wnd_max = t->snd_wnd;
     t->snd_wl1 = seg->seq;

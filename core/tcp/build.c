@@ -111,7 +111,7 @@ static void fill_header(struct tcb *t, const struct tcp_env *env, const struct t
     if (!syn && sack_due(t) && (plan->len == 0 || tcp_current_mss(t) < t->mss)) {
         sack_option(t, h);
     }
-    if ((t->flags & TCP_F_SND_URG) && seq_gt(t->snd_up, plan->seq)) {
+    if (!syn && (t->flags & TCP_F_SND_URG) && seq_gt(t->snd_up, plan->seq)) {
         uint32_t up = seq_len(plan->seq, t->snd_up); /* MUST-62 */
         if (up <= UINT16_MAX) {
             h->flags |= LA_TH_URG;

@@ -115,6 +115,20 @@ static uint32_t send_window(const struct tcb *t)
     return t->cc.cwnd + extra;
 }
 
+/* What was sent before goes again as far as the window allows (SHLD-16): neither Nagle nor the
+ * avoidance of silly windows holds it back, or a window below a segment would stop it for ever. In
+ * segments of its own, so that the reason is true. */
+static uint32_t sendable_again(const struct tcb *t)
+{
+    uint32_t again = seq_len(t->snd_nxt, seq_min(t->snd_max, t->snd_end));
+    uint32_t usable = tcp_usable_window(t->snd_una, t->snd_nxt, t->snd_wnd, send_window(t));
+    uint32_t mss = tcp_current_mss(t);
+    if (usable >= again) {
+        return again;
+    }
+    return usable > mss ? usable - usable % mss : usable;
+}
+
 static uint32_t sendable(const struct tcb *t)
 {
     struct tcp_send_question q = {
@@ -145,7 +159,7 @@ static struct tcp_plan plan_data(const struct tcb *t, uint32_t most)
     if (!may_send_data(t) || seq_ge(t->snd_nxt, t->snd_end)) {
         return nothing;
     }
-    uint32_t len = sendable(t);
+    uint32_t len = seq_lt(t->snd_nxt, t->snd_max) ? sendable_again(t) : sendable(t);
     if (len == 0) {
         return nothing;
     }
@@ -153,11 +167,6 @@ static struct tcp_plan plan_data(const struct tcb *t, uint32_t most)
     most = most > mss ? most - most % mss : mss;
     if (len > most) {
         len = most;
-    }
-    if (seq_lt(t->snd_nxt, t->snd_max)) {
-        /* What was sent before goes in segments of its own, so that the reason is true. */
-        uint32_t again = seq_len(t->snd_nxt, seq_min(t->snd_max, t->snd_end));
-        len = again != 0 && again < len ? again : len;
     }
     struct tcp_plan plan = {.seq = t->snd_nxt, .len = len, .flags = LA_TH_ACK};
     plan.reason = data_reason(t, seq_add(t->snd_nxt, len));
@@ -235,7 +244,7 @@ static void sent_sequence(struct tcb *t, struct tcp_env *env, const struct tcp_p
 
     if (seq_lt(plan->seq, t->snd_max)) {
         count_retransmission(t, plan->len);
-        if (syn) {
+        if (syn && t->backoff != 0) { /* not when it answers a SYN that crossed it */
             t->flags |= TCP_F_SYN_RTX;
         }
     } else if (!(t->flags & TCP_F_RTT_TIMED)) {

@@ -7,6 +7,7 @@
 #include "tcp/tcb.h"
 
 #include "base/mem.h"
+#include "tcp/reass.h"
 
 #define TO(state) (1U << LA_TCP_##state)
 
@@ -121,11 +122,12 @@ void tcp_end(struct tcb *t, struct tcp_env *env, int error, enum la_reason why)
 
 void tcp_release(struct tcb *t, struct tcp_env *env)
 {
+    tcp_reass_drop(t, env);
     buf_put_list(env->bufs, t->snd_head);
     buf_put_list(env->bufs, t->rcv_head);
     t->snd_head = t->snd_tail = t->snd_cur = NULL;
     t->rcv_head = t->rcv_tail = NULL;
-    t->rcv_queued = 0;
+    t->rcv_queued = t->rcv_charge = 0;
     if (t->ring) {
         trace_ring_release(env->trace, t->ring);
         t->ring = NULL;

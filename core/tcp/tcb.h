@@ -220,7 +220,8 @@ struct tcp_segment {
     uint32_t segs;      /* wire segments it was merged from, at least 1 */
     struct la_buf *buf; /* NULL once somebody took it over */
     uint8_t tos, ttl;
-    bool reset; /* out: answer with tcp_reset_for() */
+    bool syn_cut; /* a SYN-ACK whose SYN was known: its window is not scaled (RFC 7323 2.2) */
+    bool reset;   /* out: answer with tcp_reset_for() */
 };
 
 /* ---- state.c -------------------------------------------------------------------------------- */

@@ -52,7 +52,11 @@ int la_net_link_del(const char *ifname, struct la_message *why);
  */
 int la_net_link_quiet(const char *ifname, struct la_message *why);
 
-/* Frames an interface dropped: TUN drops without a word when its queue is full. */
+/* How many frames may wait in the interface's queue. TUN drops without telling the sender when it
+ * is full, and its 500 are soon full: 10,000 do well. */
+int la_net_link_queue(const char *ifname, uint32_t frames, struct la_message *why);
+
+/* Frames an interface dropped since it was made. */
 struct la_net_drops {
     uint64_t to_us;   /* from the kernel, for the process that holds the TUN */
     uint64_t from_us; /* written by it and refused by the kernel */

@@ -18,19 +18,21 @@ static struct {
     bool v4, fast, running;
 } world;
 
+static struct tcp_harness harness;
+
 static uint64_t run_once(tcp_test_fn *run, uint32_t iss, uint32_t irs, bool v4, bool fast)
 {
-    static struct tcp_harness h;
+    struct tcp_harness *h = &harness;
     world.iss = iss;
     world.irs = irs;
     world.v4 = v4;
     world.fast = fast;
     world.running = true;
-    tcp_begin(&h, iss, irs, v4, fast);
-    run(&h);
-    tcp_finish(&h);
+    tcp_begin(h, iss, irs, v4, fast);
+    run(h);
+    tcp_finish(h);
     world.running = false;
-    return h.digest;
+    return h->digest;
 }
 
 void tcp_everywhere(void **state)
@@ -51,6 +53,8 @@ int tcp_name_world(void **state)
         print_message("in the world: ISS %u, IRS %u, IPv%d, fast path %s\n", world.iss, world.irs,
                       world.v4 ? 4 : 6, world.fast ? "on" : "off");
         world.running = false;
+        trace_destroy(&harness.trace);
+        buf_pool_destroy(&harness.pool);
     }
     return 0;
 }

@@ -16,13 +16,13 @@
 #include "support/fake_stack.h"
 #include "support/packets.h"
 
-#define WIRE_WAIT_MS 5000
+#define WIRE_WAIT_MS 3000
 
 struct wire {
     struct la_link *link;
     struct la_stack stack;
     size_t header;         /* 14 on Ethernet */
-    uint8_t kernel_mac[6]; /* learned from its ARP request */
+    uint8_t kernel_mac[6]; /* from its ARP */
     uint8_t out[70000];
     struct la_frame frame; /* the last one received */
     uint8_t in[70000];     /* its IP packet, checksum completed */
@@ -35,14 +35,6 @@ static struct wire wire;
 static uint8_t *wire_ip(void)
 {
     return wire.out + wire.header;
-}
-
-static void wire_open(struct la_link *link)
-{
-    memset(&wire, 0, sizeof(wire));
-    wire.link = link;
-    wire.header = link->info.type == LA_LINK_ETHERNET ? 14 : 0;
-    memset(wire.kernel_mac, 0xff, 6);
 }
 
 static void wire_close(void)
@@ -68,23 +60,30 @@ static void wire_send(size_t len, bool partial, uint16_t gso_size)
     assert_int_equal(wire.link->dropped, 0);
 }
 
-/* Answers an ARP request for 10.87.0.2. */
-static void wire_answer_arp(const uint8_t *request)
+/* Sends an ARP packet from 10.87.0.2 to 10.87.0.1: a request (1) or a reply (2). */
+static void wire_arp(uint8_t operation)
 {
-    uint8_t reply[42];
+    static const uint8_t fixed[8] = {0x08, 0x06, 0, 1, 8, 0, 6, 4};
+    uint8_t arp[42] = {0};
     struct la_frame frame;
-    if (load_be16(request + 20) != 1 || request[41] != 2)
-        return;
-    memcpy(wire.kernel_mac, request + 6, 6);
-    memcpy(reply, request, sizeof(reply));
-    memcpy(reply, wire.kernel_mac, 6);
-    memcpy(reply + 6, wire.link->info.mac, 6);
-    reply[21] = 2;
-    memcpy(reply + 22, wire.link->info.mac, 6);
-    memcpy(reply + 28, request + 38, 4);
-    memcpy(reply + 32, request + 22, 10);
-    packet_frame(&frame, reply, sizeof(reply), sizeof(reply));
+    memcpy(arp, wire.kernel_mac, 6);
+    memcpy(arp + 6, wire.link->info.mac, 6);
+    memcpy(arp + 12, fixed, sizeof(fixed));
+    arp[21] = operation;
+    memcpy(arp + 22, wire.link->info.mac, 6);
+    memcpy(arp + 28, (const uint8_t[]){10, 87, 0, 2}, 4);
+    memcpy(arp + 32, wire.kernel_mac, 6);
+    memcpy(arp + 38, (const uint8_t[]){10, 87, 0, 1}, 4);
+    packet_frame(&frame, arp, sizeof(arp), sizeof(arp));
     assert_int_equal(wire.link->ops->send(wire.link, &frame, 1, 0), 1);
+}
+
+/* Learns the kernel's address from any ARP of its own and answers when it asks for 10.87.0.2. */
+static void wire_take_arp(const uint8_t *arp)
+{
+    memcpy(wire.kernel_mac, arp + 22, 6);
+    if (arp[21] == 1 && arp[41] == 2)
+        wire_arp(2);
 }
 
 /* Takes in one frame of the kernel's; true when it was an IP packet of `protocol`. */
@@ -96,7 +95,7 @@ static bool wire_take(uint8_t protocol)
         return false;
     const uint8_t *bytes = wire.frame.frag[0].data;
     if (wire.header > 0 && load_be16(bytes + 12) == 0x0806)
-        wire_answer_arp(bytes);
+        wire_take_arp(bytes);
     static uint8_t whole[70000];
     cut_whole(&wire.frame, whole);
     wire.in_len = wire.frame.len - wire.header;
@@ -115,6 +114,23 @@ static bool wire_recv(uint8_t protocol)
             return false;
         if (wire_take(protocol))
             return true;
+    }
+}
+
+/* Holds `link`; on Ethernet, asks the kernel for its address. */
+static void wire_open(struct la_link *link)
+{
+    memset(&wire, 0, sizeof(wire));
+    wire.link = link;
+    if (link->info.type != LA_LINK_ETHERNET)
+        return;
+    wire.header = 14;
+    memset(wire.kernel_mac, 0xff, 6);
+    wire_arp(1);
+    while (wire.kernel_mac[0] == 0xff) {
+        struct pollfd fd = {.fd = link->fd, .events = POLLIN};
+        assert_int_equal(poll(&fd, 1, WIRE_WAIT_MS), 1);
+        (void)wire_take(0);
     }
 }
 

@@ -161,6 +161,14 @@ static void test_queue_limit(void **state)
         assert_true(take_frame(&w, 1));
     }
     assert_silent(&w, 1);
+    assert_int_equal(w.ip.queue[1].bytes, 0);
+    unsigned big = 0; /* few of the largest: the queue is bounded in bytes as well */
+    while (ip_out_push(&w.ip, datagram(true, 1, PACKET_UDP, 65000))) {
+        big++;
+    }
+    assert_in_range(big, 3, 4);
+    while (take_frame(&w, 1)) {
+    }
     ip_out_push(&w.ip, datagram(true, 1, PACKET_UDP, 10)); /* left behind: end() frees it */
     end();
     (void)state;
