@@ -185,6 +185,49 @@ int la_net_link_up(const char *ifname, uint32_t mtu, struct la_message *why)
     return error ? failed(error, why, "bring up", ifname) : 0;
 }
 
+/* What a link must be to carry packets. */
+struct link_state {
+    bool running;
+    bool queueing; /* before, whatever is sent on it is thrown away */
+};
+
+static int state_attr(const struct nlattr *attr, void *data)
+{
+    struct link_state *state = data;
+    if (mnl_attr_get_type(attr) == IFLA_QDISC)
+        state->queueing = strcmp(mnl_attr_get_str(attr), "noop") != 0;
+    return MNL_CB_OK;
+}
+
+static int state_read(const struct nlmsghdr *nlh, void *data)
+{
+    struct link_state *state = data;
+    const struct ifinfomsg *link = mnl_nlmsg_get_payload(nlh);
+    state->running = link->ifi_flags & IFF_RUNNING;
+    return mnl_attr_parse(nlh, sizeof(*link), state_attr, data) < 0 ? MNL_CB_ERROR : MNL_CB_OK;
+}
+
+int la_net_link_wait(const char *ifname, struct la_message *why)
+{
+    unsigned ifindex = if_nametoindex(ifname);
+    if (ifindex == 0)
+        return failed(ENODEV, why, "wait for", ifname);
+    const struct timespec nap = {.tv_nsec = 500 * LA_NS_PER_US};
+    for (int i = 0; i < 2000; i++) {
+        struct link_state state = {0};
+        struct request r;
+        request_link(&r, RTM_GETLINK, 0, (int)ifindex);
+        int error = request_run(&r, state_read, &state);
+        if (error)
+            return failed(error, why, "wait for", ifname);
+        if (state.running && state.queueing)
+            return 0;
+        nanosleep(&nap, NULL);
+    }
+    message_set(why, "%s does not come up: is its other end up?", ifname);
+    return LA_ENETDOWN;
+}
+
 /* One try at it; `v6`: also forbid link-local addresses, which fails where there is no IPv6. */
 static int link_quiet(unsigned ifindex, bool v6)
 {

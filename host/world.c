@@ -63,6 +63,10 @@ static int veth_make(uint32_t mtu, struct la_link **link, struct la_message *why
     if (rc == 0)
         rc = kernel_side(VETH_KERNEL, mtu, why);
     if (rc == 0)
+        rc = la_net_link_wait(VETH_KERNEL, why);
+    if (rc == 0)
+        rc = la_net_link_wait(VETH_LASTACK, why);
+    if (rc == 0)
         rc = la_link_packet(VETH_LASTACK, NULL, link, why);
     if (rc < 0)
         (void)la_net_link_del(VETH_KERNEL, NULL);

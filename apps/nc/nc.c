@@ -34,13 +34,16 @@ static void diagram_begin(struct nc *nc)
     if (!nc->options->trace)
         return;
     la_diagram_options_init(&options);
-    options.out = stderr;
+    options.out = fdopen(dup(STDERR_FILENO), "w"); /* stderr itself writes piece by piece */
+    if (!options.out)
+        return;
     options.columns = say_columns(STDERR_FILENO);
     options.unicode = nc->say.unicode;
     options.colour = nc->say.colour;
     options.lang = nc->say.lang;
     options.there = nc->node.kind == NODE_LINK ? "peer" : "kernel";
     nc->diagram = la_diagram_new(&options);
+    nc->diagram_out = options.out;
 }
 
 static void live(struct nc *nc)
@@ -54,6 +57,8 @@ static void live(struct nc *nc)
     node_trace(&nc->node, nc->diagram);
     if (nc->diagram)
         la_diagram_end(nc->diagram);
+    if (nc->diagram_out)
+        fclose(nc->diagram_out);
     if (rc == 0)
         nc_report_end(nc);
     child_stop(&nc->child);

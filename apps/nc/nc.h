@@ -34,7 +34,8 @@ struct nc {
     struct node node;
     struct pump pump;
     struct child child;
-    struct la_diagram *diagram;
+    struct la_diagram *diagram; /* with --trace */
+    FILE *diagram_out;
     enum nc_phase phase;
     int exit_code;
     int signal_fd;

@@ -312,7 +312,7 @@ static void peer_start(struct nc *nc)
 static void begin(struct nc *nc)
 {
     const struct nc_options *o = nc->options;
-    nc->node.clock_ns = la_clock_ns();
+    (void)node_turn(&nc->node, 0); /* making the world took time: what follows happens now */
     nc_report_begin(nc);
     phase_begin(nc, NC_PEER_WAIT);
     if (!o->peer || o->listen)
@@ -334,6 +334,8 @@ void nc_run(struct nc *nc)
         signals_step(nc);
         if (nc->phase != NC_OVER)
             step(nc);
+        if (nc->diagram) /* a call and the segment it causes are drawn together */
+            la_host_flush(nc->node.host);
         node_trace(&nc->node, nc->diagram);
         nc_report_progress(nc);
     }

@@ -31,9 +31,11 @@ static enum la_reason check_addresses(struct arrival *a, const struct wire_ipv4 
     if (target == IP_TARGET_OURS && a->group && !a->whole) {
         return LA_DROP_NOT_OUR_MAC; /* RFC 1122 3.3.6: a broadcast frame to one address */
     }
-    if (!ip_is_host_v4(load_be32(h->src.b + 12)) || ip_routes_broadcast(r, &h->src) ||
-        ip_routes_local(r, &h->src)) {
+    if (!ip_is_host_v4(load_be32(h->src.b + 12)) || ip_routes_broadcast(r, &h->src)) {
         return LA_DROP_IP_SOURCE;
+    }
+    if (ip_routes_local(r, &h->src)) {
+        return la_addr_equal(&h->src, &h->dst) ? LA_DROP_LAND : LA_DROP_IP_SOURCE;
     }
     a->out->to_unicast = target == IP_TARGET_OURS && !a->group;
     return LA_NONE;

@@ -28,7 +28,7 @@ static enum la_reason check_addresses(struct arrival *a, struct wire_ipv6 *h)
     }
     ip_scope_enter(&h->src, link);
     if (ip_routes_local(r, &h->src)) {
-        return LA_DROP_IP_SOURCE;
+        return la_addr_equal(&h->src, &h->dst) ? LA_DROP_LAND : LA_DROP_IP_SOURCE;
     }
     a->out->to_unicast = target == IP_TARGET_OURS && !a->group;
     return LA_NONE;

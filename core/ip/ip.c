@@ -53,7 +53,11 @@ int ip_link_add(struct ip *ip, const struct la_link_info *info)
             return err;
         }
     }
-    return ip_routes_link_add(&ip->routes, info);
+    int link = ip_routes_link_add(&ip->routes, info);
+    if (link < 0 && next <= LA_LINKS_MAX) {
+        neigh_link_forget(&ip->neigh, next);
+    }
+    return link;
 }
 
 int ip_link_set_mtu(struct ip *ip, int link, uint32_t mtu)

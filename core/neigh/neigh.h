@@ -18,7 +18,7 @@
  * Solicitations are not queued as frames: an entry that has to ask stands in its link's list of
  * askers and neigh_output() writes the frame when the link can take it. Room is left for duplicate
  * address detection (an entry kind of its own, `ours` of the fronts false while tentative) and for
- * router advertisements (nd.c drops them by type).
+ * router advertisements (ip/icmp.c drops them by type).
  *
  * Invariants: at most NEIGH_MAX entries, of which at most NEIGH_WAITING_MAX unresolved, so that
  * scanning a subnet never pushes out neighbours in use; no entry is made from what was not asked
@@ -119,6 +119,12 @@ void neigh_destroy(struct neigh *n);
 
 /* Begins with an Ethernet link; 0 or LA_ENOMEM. */
 int neigh_link_add(struct neigh *n, uint8_t link, const uint8_t mac[WIRE_MAC_LEN]);
+
+/* Takes that back, as long as nothing was asked or heard on the link. */
+static inline void neigh_link_forget(struct neigh *n, uint8_t link)
+{
+    n->links[link].up = false;
+}
 
 /* The link-layer address of a unicast neighbour. `src` is our address that the packet leaves from.
  * *hint (0 at first) remembers the entry between calls. 0: `mac` is filled; LA_EAGAIN: asked for,

@@ -299,7 +299,7 @@ void neigh_confirm(struct neigh *n, uint8_t link, const struct la_addr *addr, ui
     if (!e || is_waiting(e)) {
         return;
     }
-    /* Progress comes with every segment: half a reachable time is often enough. */
+    /* Progress comes with every segment: it counts when the time is nearly over. */
     if (e->state == NEIGH_REACHABLE && e->due_ns - now_ns > NEIGH_REACHABLE_NS / 4) {
         return;
     }

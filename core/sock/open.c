@@ -246,9 +246,9 @@ static int connect_datagram(struct la_sock_table *t, struct sock *s,
     if (err == LA_OK) {
         err = la_udp_connect(t->stack, s->handle, remote);
     }
-    if (err == LA_OK) {
+    if (err == LA_OK && remote->port != 0) {
         extra->peer = *remote;
-    } else if (!connected) {
+    } else if (err == LA_OK || !connected) {
         sock_extra_drop(t, s);
     }
     return err;

@@ -118,6 +118,8 @@ int la_tcp_bind(struct la_stack *s, const struct la_endpoint *local,
     return LA_OK;
 }
 
+/* MUST-41: makes a record of its own; connections of the port go on, also while they open
+ * (MUST-42). */
 int la_tcp_listen_bound(struct la_stack *s, la_handle handle)
 {
     uint32_t index = stack_endpoint_of(s, handle);

@@ -5,6 +5,7 @@
 #include "stack/stack.h"
 
 #include "base/mem.h"
+#include "stack/merge.h"
 #include "tcp/decide.h"
 
 /* ---- replies without a connection ----------------------------------------------------------- */
@@ -174,10 +175,11 @@ static enum la_reason parse_segment(const struct la_stack *s, const struct ip_pa
         seg->len + ((seg->h.flags & LA_TH_SYN) ? 1 : 0) + ((seg->h.flags & LA_TH_FIN) ? 1 : 0);
     seg->tos = p->tos;
     seg->ttl = p->ttl;
-    seg->reset = false;
+    seg->reset = seg->syn_cut = false;
     seg->buf = p->buf;
     seg->buf->data = p->data + seg->h.hdr_len;
     seg->buf->len = seg->len;
+    seg->buf->next = NULL;
     return LA_NONE;
 }
 
@@ -208,24 +210,43 @@ static uint32_t wire_segments(const struct la_frame *f, uint32_t len)
     return (len + f->gso_size - 1U) / f->gso_size;
 }
 
-static void tcp_input(struct la_stack *s, const struct ip_packet *p, struct la_frame *frame)
+static void deliver(struct la_stack *s, struct merge *m)
 {
-    struct arrival a;
-    a.packet = p;
-    a.conn = 0;
-    enum la_reason verdict = parse_segment(s, p, &a);
-    if (verdict == LA_NONE) {
-        a.seg.segs = wire_segments(frame, a.seg.len);
-        verdict = dispatch(s, &a);
-        if (a.seg.buf) {
-            buf_put(&s->pool, a.seg.buf);
-        }
-    } else {
+    struct arrival *a = merge_current(m);
+    if (!m->frames) {
+        return;
+    }
+    enum la_reason verdict = dispatch(s, a);
+    if (a->seg.buf) {
+        buf_put_list(&s->pool, a->seg.buf);
+    }
+    for (size_t i = 0; i < m->frames; i++) {
+        m->first[i].reason = (uint16_t)verdict;
+        m->first[i].conn = a->conn;
+    }
+    m->frames = 0;
+}
+
+static void tcp_input(struct la_stack *s, struct merge *m, const struct ip_packet *p,
+                      struct la_frame *frame)
+{
+    struct arrival *a = merge_next(m);
+    a->link = p->link;
+    a->conn = 0;
+    enum la_reason verdict = parse_segment(s, p, a);
+    if (verdict != LA_NONE) {
+        deliver(s, m);
         s->trace.counters[verdict]++;
         buf_put(&s->pool, p->buf);
+        frame->reason = (uint16_t)verdict;
+        return;
     }
-    frame->reason = (uint16_t)verdict;
-    frame->conn = a.conn;
+    a->seg.segs = wire_segments(frame, a->seg.len);
+    if (merge_add(m)) {
+        return;
+    }
+    deliver(s, m);
+    merge_begin(m, frame);
 }
 
 /* ---- UDP ------------------------------------------------------------------------------------ */
@@ -281,6 +302,7 @@ static int error_of(enum ip_error_kind kind, bool *hard)
     return LA_EHOSTUNREACH;
 }
 
+/* MUST-54; RFC 6633 (MUST-55): Source Quench never comes as far as here. */
 static enum la_reason tcp_icmp_arrives(struct la_stack *s, uint8_t link, const struct ip_error *e)
 {
     struct flow_key key = {
@@ -323,15 +345,19 @@ static enum la_reason udp_icmp_arrives(struct la_stack *s, uint8_t link, const s
 
 /* ---- the verb ------------------------------------------------------------------------------- */
 
-static void input_one(struct la_stack *s, uint8_t link, struct la_frame *frame)
+static void input_one(struct la_stack *s, struct merge *m, uint8_t link, struct la_frame *frame)
 {
     struct ip_packet p;
-    switch (ip_input(&s->ip, link, frame, s->env.now_ns, &p)) {
+    enum ip_verdict what = ip_input(&s->ip, link, frame, s->env.now_ns, &p);
+    if (what != IP_TCP) {
+        deliver(s, m); /* what comes later is processed later */
+    }
+    switch (what) {
     case IP_DONE:
         s->trace.counters[frame->reason]++;
         break;
     case IP_TCP:
-        tcp_input(s, &p, frame);
+        tcp_input(s, m, &p, frame);
         break;
     case IP_UDP:
         frame->reason = (uint16_t)udp_arrives(s, &p);
@@ -349,13 +375,16 @@ static void input_one(struct la_stack *s, uint8_t link, struct la_frame *frame)
 void la_stack_input(struct la_stack *s, int link, struct la_frame *frames, size_t n,
                     uint64_t now_ns)
 {
+    struct merge m;
+    merge_init(&m);
     stack_clock(s, now_ns);
     for (size_t i = 0; i < n; i++) {
         if (i + 1 < n) {
             __builtin_prefetch(frames[i + 1].frag[0].data);
         }
-        input_one(s, (uint8_t)link, &frames[i]);
+        input_one(s, &m, (uint8_t)link, &frames[i]);
     }
+    deliver(s, &m);
     s->frames_in += n;
     stack_flush_touched(s);
 }

@@ -63,10 +63,12 @@ int stack_path(struct la_stack *s, uint32_t index, struct path_slot **out)
         return LA_OK;
     }
     slot->conn = 0;
+    /* MUST-45: the source stays the one of the first segment, whatever the route. */
     int err = ip_route(&s->ip, &c->tcb.key.raddr, 0, &c->tcb.key.laddr, s->env.now_ns, &slot->path);
     if (err) {
         return err;
     }
+    /* MUST-49: TTL; SHLD-22: the Diffserv field goes to IP unchanged. */
     ip_template_make(&slot->template, &s->ip.routes, &slot->path, &c->tcb.key.raddr, WIRE_PROTO_TCP,
                      c->tcb.opt.tos, c->tcb.opt.ttl);
     slot->conn = c->tcb.conn;

@@ -117,7 +117,7 @@ static uint32_t new_accepted(struct la_stack *s, struct arrival *a, uint32_t lis
     tcp_accept_init(&c->tcb, &s->env, &a->key, id, &e->options, path_mtu(s, &a->key), shake,
                     h && h->retries != 0);
     c->owner = listener;
-    c->link = a->packet->link;
+    c->link = a->link;
     if (h) {
         flow_replace(&s->table, FLOW_REF(FLOW_HALF_OPEN, half_open), FLOW_REF(FLOW_CONN, index));
         index_list_remove(&s->half_lists[h->retries], half_open);

@@ -187,11 +187,11 @@ void stack_conn_ready(struct la_stack *s, uint32_t index, uint32_t news);
 
 /* A segment on its way through the stack. */
 struct arrival {
-    const struct ip_packet *packet;
     struct tcp_segment seg;
     struct flow_key key;
     uint64_t hash;
     uint32_t conn; /* identifier for the verdict */
+    uint8_t link;
 };
 
 /* Sends one segment without a connection; `conn` joins it to trace records, 0: none. */

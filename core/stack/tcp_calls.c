@@ -309,7 +309,7 @@ static void change_options(struct la_stack *s, uint32_t index, const struct la_t
         tcp_arm_keepalive(&c->tcb, &s->env);
     }
     c->tcb.todo |= TCP_DO_OUTPUT | TCP_DO_TIMER; /* CORK and Nagle may let something go */
-    stack_path_forget(s, index);                 /* tos and ttl stand in the template */
+    stack_path_forget(s, index);                 /* tos and ttl: SHLD-21, MUST-49 */
     stack_flush(s, index);
 }
 

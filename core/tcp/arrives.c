@@ -266,22 +266,55 @@ static enum la_reason other_states(struct tcb *t, struct tcp_env *env, struct tc
     return verdict;
 }
 
-enum la_reason tcp_arrives(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg)
+static enum la_reason one_arrives(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg)
 {
-    struct wire_tcp as_it_came;
-    enum la_reason verdict;
+    struct wire_tcp as_it_came = seg->h;
     uint32_t len = seg->len;
 
     t->segs_in += seg->segs;
-    t->last_in_ms = tcp_now_ms(env);
-    t->probes = 0;
-    if (env->fast_path && tcp_fast_arrives(t, env, seg, &verdict)) {
-        tcp_trace_segment(t, env, LA_TRACE_IN, &seg->h, len, verdict);
-        return verdict;
-    }
-    as_it_came = seg->h;
-    verdict =
+    enum la_reason verdict =
         t->state == LA_TCP_SYN_SENT ? tcp_syn_sent_arrives(t, env, seg) : other_states(t, env, seg);
     tcp_trace_segment(t, env, LA_TRACE_IN, &as_it_came, len, verdict);
     return verdict;
+}
+
+/* A merged segment that the fast path did not take is taken apart again. */
+static enum la_reason arrives_apart(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg)
+{
+    enum la_reason verdict = LA_NONE;
+    struct la_buf *buf = seg->buf;
+
+    seg->buf = NULL;
+    while (buf) {
+        struct tcp_segment one = *seg;
+        struct la_buf *next = buf->next;
+        buf->next = NULL;
+        one.buf = buf;
+        one.len = one.seg_len = buf->len;
+        one.segs = 1;
+        if (!(buf->flags & TCP_BUF_PSH)) {
+            one.h.flags &= (uint16_t)~LA_TH_PSH;
+        }
+        seg->seq = seq_add(seg->seq, buf->len);
+        seg->h.seq = seg->seq.v;
+        verdict = one_arrives(t, env, &one);
+        if (one.buf) {
+            buf_put(env->bufs, one.buf);
+        }
+        buf = next;
+    }
+    return verdict;
+}
+
+enum la_reason tcp_arrives(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg)
+{
+    enum la_reason verdict;
+
+    t->last_in_ms = tcp_now_ms(env);
+    t->probes = 0;
+    t->tos_in = seg->tos;
+    if (env->fast_path && tcp_fast_arrives(t, env, seg, &verdict)) {
+        return verdict;
+    }
+    return seg->buf && seg->buf->next ? arrives_apart(t, env, seg) : one_arrives(t, env, seg);
 }

@@ -76,7 +76,7 @@ uint32_t tcp_may_send(const struct tcp_send_question *q)
     }
     if (fits == q->unsent) {
         /* The last, partial segment: everything queued fits the window. */
-        bool nagle = q->outstanding && !q->nodelay && !q->fin;
+        bool nagle = q->outstanding && !q->nodelay && !q->fin; /* MUST-17, MAY-16 */
         if (q->fin || q->override || (!nagle && !q->hold)) {
             return fits;
         }

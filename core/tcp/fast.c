@@ -25,6 +25,28 @@ static bool gate(const struct tcb *t, const struct tcp_segment *seg)
     return seg->len <= tcp_rcv_wnd(t) && tcp_rcv_wnd(t) != 0;
 }
 
+/* Data in order; of a merged segment piece by piece, so that trace and ACKs are those of segments
+ * that came apart. */
+static void take_data(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg)
+{
+    struct la_buf *buf = seg->buf;
+    bool merged = buf->next != NULL;
+
+    tcp_update_window(t, env, seg);
+    seg->buf = NULL;
+    while (buf) {
+        struct la_buf *next = buf->next;
+        if (merged) {
+            seg->h.flags = (buf->flags & TCP_BUF_PSH) ? LA_TH_ACK | LA_TH_PSH : LA_TH_ACK;
+        }
+        buf->next = NULL;
+        buf->seq = seg->h.seq = t->rcv_nxt.v;
+        tcp_trace_segment(t, env, LA_TRACE_IN, &seg->h, buf->len, LA_TAKE_DATA);
+        tcp_queue_in_order(t, env, buf, merged ? 1 : seg->segs);
+        buf = next;
+    }
+}
+
 bool tcp_fast_arrives(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
                       enum la_reason *verdict)
 {
@@ -36,21 +58,19 @@ bool tcp_fast_arrives(struct tcb *t, struct tcp_env *env, struct tcp_segment *se
     if (!data && !pure_ack) {
         return false;
     }
+    t->segs_in += seg->segs;
     if ((t->flags & TCP_F_TS) && seq_le(seg->seq, t->last_ack_sent)) {
         t->ts_recent = seg->h.tsval; /* RFC 7323 4.3 */
         t->ts_recent_s = (uint32_t)(env->now_ns / 1000000000);
     }
-    if (pure_ack) {
-        tcp_ack_new_data(t, env, seg);
-        tcp_update_window(t, env, seg);
-        *verdict = LA_TAKE_ACK;
+    if (data) {
+        take_data(t, env, seg);
+        *verdict = LA_TAKE_DATA;
         return true;
     }
-    struct la_buf *buf = seg->buf;
+    tcp_ack_new_data(t, env, seg);
     tcp_update_window(t, env, seg);
-    seg->buf = NULL;
-    buf->seq = seg->seq.v;
-    *verdict = LA_TAKE_DATA;
-    tcp_queue_in_order(t, env, buf, seg->segs);
+    tcp_trace_segment(t, env, LA_TRACE_IN, &seg->h, 0, LA_TAKE_ACK);
+    *verdict = LA_TAKE_ACK;
     return true;
 }

@@ -26,6 +26,7 @@ void tcp_info(const struct tcb *t, const struct tcp_env *env, struct la_tcp_info
         .sack = (t->flags & TCP_F_SACK) != 0,
         .window_scale = (t->flags & TCP_F_WSCALE) != 0,
         .recovery = (t->flags & TCP_F_RECOVERY) != 0,
+        .tos_in = t->tos_in,
         .passive = (t->flags & TCP_F_PASSIVE) != 0,
         .backoff = t->backoff,
         .probes = t->probes,
@@ -49,6 +50,7 @@ void tcp_info(const struct tcb *t, const struct tcp_env *env, struct la_tcp_info
         .unsent_bytes = seq_gt(t->snd_end, t->snd_max) ? seq_len(t->snd_max, t->snd_end) : 0,
         .snd_queued = seq_gt(t->snd_end, t->snd_una) ? seq_len(t->snd_una, t->snd_end) : 0,
         .rcv_queued = t->rcv_queued,
+        /* MUST-33 */
         .urgent_left = (t->flags & TCP_F_RCV_URG) ? t->rcv_up.v - read : 0,
         .last_received_ms = tcp_now_ms(env) - t->last_in_ms,
         .last_sent_ms = tcp_now_ms(env) - t->last_send_ms,

@@ -58,7 +58,8 @@ static void add_push(const struct tcb *t, struct tcp_plan *plan)
     }
 }
 
-/* One segment at SND.UNA: fast retransmit, a partial ACK's hole, or a smaller path MTU. */
+/* One segment at SND.UNA: fast retransmit, a partial ACK's hole, or a smaller path MTU; also
+ * beyond the edge of a window that shrank (MAY-7). */
 static struct tcp_plan plan_retransmit(const struct tcb *t)
 {
     if (!(t->flags & TCP_F_RTX_ONE) || !tcp_outstanding(t)) {
@@ -129,6 +130,8 @@ static uint32_t sendable_again(const struct tcb *t)
     return usable > mss ? usable - usable % mss : usable;
 }
 
+/* SHLD-27, SHLD-28: as much as fits goes in full segments, whatever pieces it was queued in.
+ * SHLD-15: nothing new into a window that shrank. */
 static uint32_t sendable(const struct tcb *t)
 {
     struct tcp_send_question q = {
@@ -136,7 +139,7 @@ static uint32_t sendable(const struct tcb *t)
         .usable = tcp_usable_window(t->snd_una, t->snd_nxt, t->snd_wnd, send_window(t)),
         .mss = tcp_current_mss(t),
         .snd_wnd_max = t->snd_wnd_max,
-        .nodelay = (t->opt.bits & TCP_OPT_NODELAY) != 0,
+        .nodelay = (t->opt.bits & TCP_OPT_NODELAY) != 0, /* MUST-17 */
         .hold = (t->opt.bits & TCP_OPT_CORK) != 0 || (t->flags & TCP_F_MORE) != 0,
         .fin = (t->flags & TCP_F_FIN_QUEUED) != 0,
         .outstanding = seq_lt(t->snd_una, t->snd_nxt),

@@ -188,7 +188,8 @@ struct tcb {
     int16_t error;  /* la_err */
     int16_t soft_error;
     uint16_t ooo_segs, dup_acks_in, rtx_timeouts;
-    uint16_t pad;
+    uint8_t tos_in; /* DS field and ECN bits of the last segment (MAY-9) */
+    uint8_t pad;
     struct tcp_options opt;
 };
 
@@ -211,7 +212,12 @@ static inline uint32_t tcp_now_ms(const struct tcp_env *env)
     return (uint32_t)(env->now_ns / 1000000);
 }
 
-/* A segment that arrived: its header, and its payload in `buf` (data and len are the payload). */
+/* In la_buf.flags: the segment had PSH. */
+#define TCP_BUF_PSH 0x80
+
+/* A segment that arrived: its header, and its payload in `buf` (data and len are the payload).
+ * Merged (stack/merge.c): a list of buffers, linked by next, from contiguous segments whose headers
+ * agree; `h` is the first one's, len and segs are sums. */
 struct tcp_segment {
     struct wire_tcp h;
     seq32 seq, ack;

@@ -6,6 +6,7 @@
 #include "tcp/decide.h"
 #include "tcp/reass.h"
 
+/* 0 as long as the application does not read: MAY-8. */
 uint32_t tcp_rcv_room(const struct tcb *t)
 {
     uint32_t rcvbuf = t->opt.rcvbuf;

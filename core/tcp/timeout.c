@@ -59,7 +59,7 @@ void tcp_arm_keepalive(struct tcb *t, const struct tcp_env *env)
     if (closing) {
         return; /* keep_at_ns is linger or FIN-WAIT-2 */
     }
-    if (!(t->opt.bits & TCP_OPT_KEEPALIVE)) {
+    if (!(t->opt.bits & TCP_OPT_KEEPALIVE)) { /* MUST-24, MUST-25, MAY-5 */
         t->keep_at_ns = TCP_NEVER;
         return;
     }
@@ -86,7 +86,8 @@ uint64_t tcp_deadline(const struct tcb *t)
     return user < at ? user : at;
 }
 
-/* R1 and R2 (MUST-20 to MUST-23). True: the connection was given up. */
+/* R1 and R2 (MUST-20, MUST-22, MUST-23). With a user timeout the time counts instead, and with the
+ * largest R2 a connection is never given up (MUST-21). True: it was given up. */
 static bool gave_up(struct tcb *t, struct tcp_env *env)
 {
     bool opening = t->state < LA_TCP_ESTABLISHED;
@@ -125,7 +126,7 @@ static void retransmission_timeout(struct tcb *t, struct tcp_env *env)
         t->cc.ops->timeout(&t->cc, seq_len(t->snd_una, t->snd_max), t->backoff != 0);
         t->recover = t->snd_max;
     }
-    t->backoff++; /* 5.5 */
+    t->backoff = t->backoff < UINT8_MAX - 1 ? (uint8_t)(t->backoff + 1) : t->backoff; /* 5.5 */
     t->dup_acks = 0;
     t->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_RTX_ONE | TCP_F_RTT_TIMED);
     t->snd_nxt = t->snd_una; /* everything goes again, as the window allows */

@@ -406,6 +406,7 @@ static void arm_linger(struct tcb *t, const struct tcp_env *env)
     tcp_arm(t, &t->keep_at_ns, env->now_ns + s * 1000000000U);
 }
 
+/* The handle is given up with it, so nothing can be read any more: half-duplex (MAY-1). */
 void tcp_close(struct tcb *t, struct tcp_env *env)
 {
     t->flags |= TCP_F_APP_CLOSED;

@@ -44,6 +44,9 @@ int la_net_addr_add(const char *ifname, const struct la_addr *addr, uint8_t pref
 int la_net_route_add(const char *ifname, const struct la_addr *net, uint8_t prefix,
                      const struct la_addr *gateway, struct la_message *why);
 int la_net_link_up(const char *ifname, uint32_t mtu, struct la_message *why); /* mtu 0: keep */
+/* Waits (a second at most) until the link carries packets: the kernel goes on bringing up a veth
+ * pair after la_net_link_up() has returned, and loses what is sent meanwhile. */
+int la_net_link_wait(const char *ifname, struct la_message *why);
 int la_net_veth_add(const char *a, const char *b, struct la_message *why);
 int la_net_link_del(const char *ifname, struct la_message *why);
 

@@ -81,7 +81,8 @@ int la_accept(struct la_sock_table *table, int fd, struct la_endpoint *remote);
  * la_bind() gave if it did. LA_EOPNOTSUPP: the socket listens; LA_EAFNOSUPPORT; LA_ENETUNREACH,
  * LA_EADDRNOTAVAIL, LA_EINVAL: as la_tcp_open().
  * Datagram: fixes the peer, or changes it, and returns 0: only its datagrams are received, and ICMP
- * errors are reported, once, by the next call (port unreachable: LA_ECONNREFUSED). */
+ * errors are reported, once, by the next call (port unreachable: LA_ECONNREFUSED). Port 0 makes
+ * the socket one without a peer again. */
 int la_connect(struct la_sock_table *table, int fd, const struct la_endpoint *remote);
 
 #define LA_SHUT_RD   0

@@ -142,6 +142,7 @@ struct la_tcp_info {
     bool passive;    /* came from a listener */
     uint8_t backoff; /* timeouts in a row (tcpi_retransmits, tcpi_backoff) */
     uint8_t probes;  /* keep-alive probes in a row */
+    uint8_t tos_in;  /* DS field and ECN bits of the last segment received (MAY-9) */
     /* the control block of RFC 9293 3.3.1 */
     uint32_t iss, snd_una, snd_nxt, snd_wnd;
     uint32_t irs, rcv_nxt, rcv_wnd;

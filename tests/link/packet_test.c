@@ -24,6 +24,10 @@ static int pair_make(void **state)
     if (rc == 0)
         rc = la_net_addr_add("pk0", &v4, 24, &why);
     if (rc == 0)
+        rc = la_net_link_wait("pk0", &why);
+    if (rc == 0)
+        rc = la_net_link_wait("pk1", &why);
+    if (rc == 0)
         rc = la_link_open("packet:pk1", 0, &link, &why);
     if (rc < 0) {
         print_message("%s\n", why.text);

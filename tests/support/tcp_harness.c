@@ -128,6 +128,14 @@ void tcp_finish(struct tcp_harness *h)
     assert_int_equal(h->tm.live_bytes, 0);
 }
 
+void tcp_again(struct tcp_harness *h)
+{
+    uint64_t digest = h->digest;
+    tcp_finish(h);
+    tcp_begin(h, h->iss, h->irs, h->v4, h->env.fast_path);
+    h->digest = digest;
+}
+
 /* ---- what left ------------------------------------------------------------------------------ */
 
 unsigned tcp_waiting(const struct tcp_harness *h)
@@ -525,6 +533,24 @@ static void end_receiving(struct tcp_harness *h)
     tcp_expect(h, ACK, tcp_rel(h, h->t.snd_max), fin + 1, 0);
 }
 
+void tcp_move_to(struct tcp_harness *h, enum la_tcp_state state)
+{
+    if (state == LA_TCP_CLOSE_WAIT || state == LA_TCP_LAST_ACK) {
+        end_receiving(h);
+    }
+    if (state != LA_TCP_ESTABLISHED && state != LA_TCP_CLOSE_WAIT) {
+        end_sending(h);
+    }
+    if (state == LA_TCP_FIN_WAIT_2 || state == LA_TCP_TIME_WAIT) {
+        tcp_ack_in(h, tcp_rel(h, h->t.snd_max));
+    }
+    if (state == LA_TCP_CLOSING || state == LA_TCP_TIME_WAIT) {
+        end_receiving(h);
+    }
+    tcp_silent(h);
+    assert_int_equal(h->t.state, state);
+}
+
 void tcp_to_state(struct tcp_harness *h, enum la_tcp_state state)
 {
     if (state == LA_TCP_SYN_SENT || state == LA_TCP_SYN_RECEIVED) {
@@ -534,23 +560,12 @@ void tcp_to_state(struct tcp_harness *h, enum la_tcp_state state)
             tcp_segment_in(h, SYN, 0, 0, 0);
             tcp_expect(h, SYN | ACK, 0, 1, 0);
         }
+        tcp_silent(h);
+        assert_int_equal(h->t.state, state);
     } else {
         tcp_connect(h);
-        if (state == LA_TCP_CLOSE_WAIT || state == LA_TCP_LAST_ACK) {
-            end_receiving(h);
-        }
-        if (state != LA_TCP_ESTABLISHED && state != LA_TCP_CLOSE_WAIT) {
-            end_sending(h);
-        }
-        if (state == LA_TCP_FIN_WAIT_2 || state == LA_TCP_TIME_WAIT) {
-            tcp_ack_in(h, tcp_rel(h, h->t.snd_max));
-        }
-        if (state == LA_TCP_CLOSING || state == LA_TCP_TIME_WAIT) {
-            end_receiving(h);
-        }
+        tcp_move_to(h, state);
     }
-    tcp_silent(h);
-    assert_int_equal(h->t.state, state);
 }
 
 /* ---- the application ------------------------------------------------------------------------ */

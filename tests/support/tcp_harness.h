@@ -108,6 +108,7 @@ int tcp_name_world(void **state); /* tear-down: says in which world it failed */
 /* One world by hand. */
 void tcp_begin(struct tcp_harness *h, uint32_t iss, uint32_t irs, bool v4, bool fast_path);
 void tcp_finish(struct tcp_harness *h);
+void tcp_again(struct tcp_harness *h); /* a new connection in the same world */
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
@@ -117,6 +118,8 @@ void tcp_connect(struct tcp_harness *h);      /* ESTABLISHED by active open, `ou
 void tcp_accept(struct tcp_harness *h);       /* ESTABLISHED by passive open */
 /* Any state: SYN-RECEIVED is that of a simultaneous open; `out` is empty. */
 void tcp_to_state(struct tcp_harness *h, enum la_tcp_state state);
+/* The same from ESTABLISHED with nothing outstanding. */
+void tcp_move_to(struct tcp_harness *h, enum la_tcp_state state);
 
 /* ---- the peer ------------------------------------------------------------------------------- */
 

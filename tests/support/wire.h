@@ -23,6 +23,7 @@ struct wire {
     struct la_stack stack;
     size_t header;         /* 14 on Ethernet */
     uint8_t kernel_mac[6]; /* from its ARP */
+    uint8_t timestamp[4];  /* the kernel's, from its SYN-ACK */
     uint8_t out[70000];
     struct la_frame frame; /* the last one received */
     uint8_t in[70000];     /* its IP packet, checksum completed */
@@ -148,7 +149,7 @@ static void wire_check_ping(bool v6, size_t payload)
 static int kernel_listen(void)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(80)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
     assert_int_equal(listen(fd, 1), 0);
@@ -162,6 +163,7 @@ static void tcp_put(uint32_t seq, uint32_t ack, uint16_t flags, size_t payload, 
     size_t len = packet_tcp(ip, false, seq, flags, payload, true);
     store_be32(ip + 28, ack);
     store_be16(ip + 34, 65535);
+    memcpy(ip + 48, wire.timestamp, 4);
     wire_send(len, true, gso_size);
 }
 
@@ -174,9 +176,10 @@ static void wire_check_tcp(bool super)
     tcp_put(999, 0, LA_TH_SYN, 0, 0);
     assert_true(wire_recv(PACKET_TCP));
     assert_int_equal(wire.in[33], LA_TH_SYN | LA_TH_ACK);
+    memcpy(wire.timestamp, wire.in + 48, 4); /* behind MSS, NOP, NOP: the kernel wants it back */
     uint32_t their_seq = load_be32(wire.in + 24) + 1;
     tcp_put(1000, their_seq, LA_TH_ACK, 0, 0);
-    int fd = accept(listener, NULL, NULL);
+    int fd = accept(listener, NULL, NULL); /* non-blocking: it must be there */
     assert_true(fd >= 0);
 
     tcp_put(1000, their_seq, LA_TH_ACK | LA_TH_PSH, super ? 30000 : 1400, super ? 1400 : 0);
@@ -198,6 +201,8 @@ static void wire_check_tcp(bool super)
         biggest = payload > biggest ? payload : biggest;
     }
     assert_int_equal(biggest > 1448, super);
+    const struct linger reset = {.l_onoff = 1}; /* else its retransmissions disturb the next test */
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
     close(fd);
     close(listener);
 }

@@ -211,7 +211,10 @@ static void test_waiting(void **state)
 /* Nobody answers: the replies are given up, and the next tries hear so at once. */
 static void test_unresolved(void **state)
 {
+    struct trace trace;
     begin();
+    assert_int_equal(trace_init(&trace, &w.memory, 1), 0);
+    w.ip.trace = &trace;
     ip_out_push(&w.ip, datagram(true, 2, PACKET_UDP, 10));
     for (int i = 0; i < 3; i++) {
         assert_true(take_frame(&w, 2));
@@ -227,6 +230,20 @@ static void test_unresolved(void **state)
     struct la_buf *buf = datagram(true, 2, PACKET_UDP, 10);
     assert_int_equal(ip_out_frame(&w.ip, buf, w.now, &f), LA_EHOSTUNREACH);
     buf_put(&w.pool, buf);
+    assert_int_equal(trace.counters[LA_DROP_UNRESOLVED], 1);
+
+    /* fragments that never complete are counted where no frame says so */
+    struct la_addr src = peer(false, 1), dst = ours(false, 1);
+    size_t len = put_ip(p, &src, &dst, PACKET_UDP, 64);
+    store_be16(p + 6, 0x2001);
+    store_be16(p + 10, 0);
+    store_be16(p + 10, (uint16_t)~packet_sum(p, 20, 0));
+    feed(&w, 1, p, len + 64);
+    assert_done(&w, LA_TAKE_FRAGMENT);
+    w.now += 60 * SECOND;
+    ip_timeout(&w.ip, w.now);
+    assert_int_equal(trace.counters[LA_DROP_FRAGMENT_TIME], 1);
+    trace_destroy(&trace);
     end();
     (void)state;
 }

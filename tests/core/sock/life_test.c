@@ -4,7 +4,8 @@
 /* RFC 9293 3.5 and 3.6: open, exchange, half-close, TIME-WAIT at the end that closed first. */
 static void test_life(void **state)
 {
-    FOR_EACH_DOMAIN(domain) {
+    FOR_EACH_DOMAIN(domain)
+    {
         struct la_endpoint peer, name;
         char text[16];
         int door = listener(&there, *domain, PORT, 5);
@@ -62,10 +63,11 @@ static void test_life(void **state)
 static void test_bulk(void **state)
 {
     enum { TOTAL = 1 << 20 };
-    FOR_EACH_DOMAIN(domain) {
+    FOR_EACH_DOMAIN(domain)
+    {
         static uint8_t in[3001], out[5003];
         int door = listener(&there, *domain, PORT, 5);
-        struct pair p = connected(*domain, door, PORT);
+        struct ends p = connected(*domain, door, PORT);
         assert_int_equal(set(&there, p.there, LA_SOL_SOCKET, LA_SO_RCVBUF, 20000), LA_OK);
         assert_int_equal(set(&here, p.here, LA_SOL_SOCKET, LA_SO_SNDBUF, 30000), LA_OK);
         uint32_t sent = 0, received = 0;
@@ -100,7 +102,8 @@ static void test_dual_stack_listener(void **state)
 {
     struct la_endpoint peer;
     int door = listener(&there, LA_AF_INET6, PORT, 5);
-    FOR_EACH_DOMAIN(domain) {
+    FOR_EACH_DOMAIN(domain)
+    {
         const struct la_endpoint from = at(*domain, 1, 0);
         int mine = connecting(*domain, PORT);
         net_settle();
@@ -120,7 +123,8 @@ static void test_dual_stack_listener(void **state)
 /* Connections come out in the order in which they were made; no more than the backlog wait. */
 static void test_accept_queue(void **state)
 {
-    FOR_EACH_DOMAIN(domain) {
+    FOR_EACH_DOMAIN(domain)
+    {
         uint16_t ports[4];
         struct la_endpoint e;
         int fds[4];
@@ -197,7 +201,7 @@ static void test_reuse_of_descriptor(void **state)
     struct la_pollfd ready[8];
     char text[8];
     int door = listener(&there, LA_AF_INET, PORT, 5);
-    struct pair p = connected(LA_AF_INET, door, PORT);
+    struct ends p = connected(LA_AF_INET, door, PORT);
     la_handle before = la_sock_handle(there.table, p.there);
     assert_int_equal(la_send(here.table, p.here, "old", 3, 0), 3);
     net_settle();
@@ -206,11 +210,9 @@ static void test_reuse_of_descriptor(void **state)
     int fd = stream(&there, LA_AF_INET);
     assert_int_equal(fd, p.there);
     /* Events that were taken before the close belong to nobody now. */
+    n = la_sock_dispatch(there.table, news, n, ready);
     for (size_t i = 0; i < n; i++) {
-        n = la_sock_dispatch(there.table, news, n, ready);
-        for (size_t k = 0; k < n; k++) {
-            assert_int_not_equal(ready[k].fd, fd);
-        }
+        assert_int_not_equal(ready[i].fd, fd);
     }
     assert_int_equal(la_recv(there.table, fd, text, sizeof(text), 0), LA_ENOTCONN);
     assert_int_equal(la_sock_handle(there.table, fd), 0);
@@ -222,9 +224,9 @@ static void test_stale_handle(void **state)
 {
     char text[8];
     int door = listener(&there, LA_AF_INET, PORT, 5);
-    struct pair p = connected(LA_AF_INET, door, PORT);
-    assert_int_equal(
-        la_tcp_abort(here.stack, la_sock_handle(here.table, p.here), LA_RST_ABORT), LA_OK);
+    struct ends p = connected(LA_AF_INET, door, PORT);
+    assert_int_equal(la_tcp_abort(here.stack, la_sock_handle(here.table, p.here), LA_RST_ABORT),
+                     LA_OK);
     net_settle();
     assert_int_equal(la_recv(here.table, p.here, text, sizeof(text), 0), 0);
     assert_int_equal(la_send(here.table, p.here, "x", 1, 0), LA_EPIPE);
@@ -238,7 +240,7 @@ static void test_stale_handle(void **state)
 /* Two tables, or a table and bare handles, live on one stack. */
 static void test_two_tables(void **state)
 {
-    struct la_allocator allocator = test_allocator(&there.memory);
+    struct la_allocator allocator = test_allocator(&net.end[1].memory);
     struct la_sock_table *other = la_sock_create(there.stack, &allocator, 4);
     const struct la_endpoint any = anywhere(LA_AF_INET, PORT + 1);
     assert_non_null(other);
