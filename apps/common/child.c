@@ -74,6 +74,11 @@ bool child_ended(struct child *child)
     return reap(child, WNOHANG);
 }
 
+void child_wait(struct child *child)
+{
+    (void)reap(child, 0);
+}
+
 void child_stop(struct child *child)
 {
     if (child_ended(child))

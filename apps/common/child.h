@@ -19,6 +19,9 @@ int child_start(struct child *child, const char *command, int in_fd, int out_fd,
 /* Looks whether it has ended; does not wait. */
 bool child_ended(struct child *child);
 
+/* Waits until it has. */
+void child_wait(struct child *child);
+
 /* Ends it if it still runs, with SIGTERM, and waits. */
 void child_stop(struct child *child);
 

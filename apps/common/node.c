@@ -11,16 +11,20 @@
 #define MTU_IPV6_MIN 1280 /* RFC 8200 5 */
 #define RECORDS_MAX  1024
 
-static const struct la_addr lastack_v6 = {{0xfd, 0x87, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}};
-
-struct la_addr node_kernel_v4(void)
+static struct la_addr world_addr(bool v6, uint8_t host)
 {
-    return la_addr_v4(10, 87, 0, 1);
+    const struct la_addr in_v6 = {{0xfd, 0x87, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, host}};
+    return v6 ? in_v6 : la_addr_v4(10, 87, 0, host);
 }
 
-struct la_addr node_kernel_v6(void)
+struct la_addr node_kernel_addr(bool v6)
 {
-    return (struct la_addr){{0xfd, 0x87, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+    return world_addr(v6, 1);
+}
+
+struct la_addr node_lastack_addr(bool v6)
+{
+    return world_addr(v6, 2);
 }
 
 __attribute__((format(printf, 2, 3))) static void explain(struct la_message *why,
@@ -130,12 +134,12 @@ static int address_give(struct node *node, const struct la_addr *addr, uint8_t p
 static int addresses_give(struct node *node, const struct node_options *options, uint32_t mtu,
                           struct la_message *why)
 {
-    const struct la_addr v4 = la_addr_v4(10, 87, 0, 2);
+    const struct la_addr v4 = node_lastack_addr(false), v6 = node_lastack_addr(true);
     int rc = 0;
     if (options->addrs_count == 0) {
         rc = address_give(node, &v4, 24, why);
         if (rc == 0 && mtu >= MTU_IPV6_MIN)
-            rc = address_give(node, &lastack_v6, 64, why);
+            rc = address_give(node, &v6, 64, why);
     }
     for (size_t i = 0; i < options->addrs_count && rc == 0; i++)
         rc = address_give(node, &options->addrs[i].addr, options->addrs[i].prefix, why);
@@ -224,13 +228,27 @@ int node_turn(struct node *node, uint64_t until_ns)
     return rc < 0 && rc != LA_EINTR ? rc : 0;
 }
 
+/* Takes out the records that say that others were lost, and counts those. */
+static size_t without_losses(struct node *node, struct la_trace_record *records, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (records[i].reason == LA_TRACE_LOST)
+            node->trace_lost += records[i].seq;
+        else
+            records[kept++] = records[i];
+    }
+    return kept;
+}
+
 void node_trace(struct node *node, struct la_diagram *diagram)
 {
     struct la_trace_record records[RECORDS_MAX];
     size_t n;
     do {
         n = la_stack_trace(node->stack, records, RECORDS_MAX);
-        if (diagram && n > 0)
-            la_diagram_add(diagram, records, n);
+        size_t kept = without_losses(node, records, n);
+        if (diagram && kept > 0)
+            la_diagram_add(diagram, records, kept);
     } while (n == RECORDS_MAX);
 }

@@ -39,6 +39,7 @@ struct node {
     char link_name[64];
     struct la_message how; /* which link came about and why */
     uint64_t clock_ns;     /* of the last turn */
+    uint64_t trace_lost;   /* records that were overwritten before they could be drained */
 };
 
 /* Opens what the options say, or takes over the link that is given (and closes it when this
@@ -51,11 +52,12 @@ void node_close(struct node *node);
  * 0, or an error of the link. */
 int node_turn(struct node *node, uint64_t until_ns);
 
-/* Drains the trace; `diagram` may be NULL. */
+/* Drains the trace; `diagram` may be NULL. A turn with many segments loses records of the bulk of
+ * a transfer: that is counted, not drawn. */
 void node_trace(struct node *node, struct la_diagram *diagram);
 
-/* The addresses that belong to the kernel's side of a world. */
-struct la_addr node_kernel_v4(void);
-struct la_addr node_kernel_v6(void);
+/* The addresses of a world: 10.87.0.1 and fd87::1, 10.87.0.2 and fd87::2. */
+struct la_addr node_kernel_addr(bool v6);
+struct la_addr node_lastack_addr(bool v6);
 
 #endif

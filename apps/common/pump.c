@@ -4,7 +4,10 @@
 
 #include "apps/common/pump.h"
 
-#define TURN_BYTES  (256 * 1024) /* of a direction, before the link has its turn */
+/* Of a direction, before the link has its turn: what was received is at most a buffer full, and
+ * the sooner it is read the wider the window stays; what is sent should still be in the cache. */
+#define OUT_BYTES   (4 * 1024 * 1024)
+#define IN_BYTES    (256 * 1024)
 #define PIECE_BYTES (64 * 1024)
 
 void pump_begin(struct pump *p, struct la_host *host, la_handle conn, int in_fd, int out_fd)
@@ -68,11 +71,11 @@ static void output_move(struct pump *p)
             p->out.ready = true;
         la_host_watch(p->host, p->out.fd, 0);
     }
-    for (size_t n = 1; n > 0 && moved < TURN_BYTES && p->state == PUMP_RUNS && !p->out_ended;) {
+    for (size_t n = 1; n > 0 && moved < OUT_BYTES && p->state == PUMP_RUNS && !p->out_ended;) {
         n = output_piece(p);
         moved += n;
     }
-    p->more |= moved >= TURN_BYTES;
+    p->more |= moved >= OUT_BYTES;
 }
 
 /* ---- input to peer -------------------------------------------------------------------------- */
@@ -128,11 +131,11 @@ static void input_move(struct pump *p, int ready)
     if (p->in_full && !(ready & LA_EV_WRITABLE))
         return;
     p->in_full = false;
-    for (size_t n = 1; n > 0 && moved < TURN_BYTES && p->state == PUMP_RUNS && !p->in_ended;) {
+    for (size_t n = 1; n > 0 && moved < IN_BYTES && p->state == PUMP_RUNS && !p->in_ended;) {
         n = input_piece(p);
         moved += n;
     }
-    p->more |= moved >= TURN_BYTES;
+    p->more |= moved >= IN_BYTES;
 }
 
 /* ---- both ----------------------------------------------------------------------------------- */

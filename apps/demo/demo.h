@@ -17,9 +17,6 @@
 #define DEMO_MSL_NS     (UINT64_C(1) * 1000000000)
 #define DEMO_SUM_CHARS  64
 
-enum demo_world { DEMO_ANY, DEMO_TUN_ONLY, DEMO_MEMORY };
-
-/* Which of the two ends somebody means. */
 struct demo {
     struct say say;
     bool colour; /* on stdout */
@@ -31,6 +28,7 @@ struct demo {
     char nc[16];             /* what OpenBSD's netcat is called here */
     char pcap[PATH_MAX];     /* as the user finds it */
     char pcap_open[PATH_MAX]; /* as this process opens it */
+    int null_fd;             /* /dev/null */
     int file_fd;             /* what is carried */
     char sum[DEMO_SUM_CHARS + 1];
     int part;
@@ -79,6 +77,7 @@ void end_close(struct end *end);
 /* What the peer does: a program on the kernel's side, or the same as a second stack does it. */
 struct role {
     const char *command;
+    const char *redirection; /* how it is shown: " >COPY" */
     bool listens;
     bool v6;
     uint16_t port;
@@ -97,7 +96,7 @@ bool stage_open(struct demo *d);
 void stage_close(struct demo *d);
 const char *stage_peer_name(const struct demo *d);
 
-/* From here on segments are drawn, until stage_play() has ended. */
+/* From here on what happens is drawn, until stage_play() has ended. */
 void stage_diagram_begin(struct demo *d);
 
 bool stage_peer_start(struct demo *d, struct peer *peer, const struct role *role);
@@ -128,10 +127,9 @@ void print_title(const struct demo *d);
 void print_world(const struct demo *d);
 void print_heading(struct demo *d, const char *en, const char *zh);
 void print_text(const struct demo *d, const char *en, const char *zh);
-/* "  $ nc -N ..." */
-void print_command(const struct demo *d, const char *command);
-/* A file's text, indented. */
-void print_file(const struct demo *d, int fd);
+void print_command(const struct demo *d, const char *command, const char *redirection);
+/* A file's text, indented, under a line that says what it is. */
+void print_file(const struct demo *d, int fd, const char *en, const char *zh);
 void print_goodput(const struct demo *d, const struct end *end, uint64_t bytes);
 void print_sums(const struct demo *d, const char *sent, const char *received);
 void print_end(const struct demo *d);

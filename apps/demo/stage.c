@@ -7,7 +7,7 @@
 #include "apps/demo/demo.h"
 
 #define LINK_MTU     1500
-#define WIRE_FRAMES  1024
+#define WIRE_FRAMES  32 /* so few that a turn's segments find room in the trace */
 #define LOOK_NS      (UINT64_C(10) * 1000000)    /* how often to look after the peer's program */
 #define LISTENS_NS   (UINT64_C(5) * 1000000000)  /* how long to wait until it listens */
 #define PART_NS      (UINT64_C(12) * 1000000000) /* how long a part may take */
@@ -25,9 +25,9 @@ static bool memory_open(struct demo *d, const struct node_options *options, cons
     struct la_link *ends[2];
     struct la_message why;
     struct node_options twin = {.msl_ns = options->msl_ns, .addrs_count = 2};
-    twin.addrs[0].addr = node_kernel_v4();
+    twin.addrs[0].addr = node_kernel_addr(false);
     twin.addrs[0].prefix = 24;
-    twin.addrs[1].addr = node_kernel_v6();
+    twin.addrs[1].addr = node_kernel_addr(true);
     twin.addrs[1].prefix = 64;
     if (la_link_memory_pair(LA_LINK_ETHERNET, LINK_MTU, WIRE_FRAMES, ends) < 0) {
         say_error(&d->say, "no memory for the demo's wire", "内存不足，无法建立链路");
@@ -54,13 +54,9 @@ bool stage_open(struct demo *d)
     struct la_message why;
     if (d->world && strcmp(d->world, "memory") == 0)
         return memory_open(d, &options, "--world memory asks for it");
-    int rc = node_open(&d->node, &options, NULL, &why);
-    if (rc == 0)
+    if (node_open(&d->node, &options, NULL, &why) == 0)
         return true;
-    if (rc == LA_EPERM || rc == LA_EACCES)
-        return memory_open(d, &options, why.text);
-    say_error(&d->say, "%s", "%s", why.text);
-    return false;
+    return memory_open(d, &options, why.text); /* and if that is no cure, it says so */
 }
 
 void stage_close(struct demo *d)
@@ -72,6 +68,8 @@ void stage_close(struct demo *d)
 void stage_diagram_begin(struct demo *d)
 {
     struct la_diagram_options options;
+    (void)node_turn(&d->node, 0); /* the clock of what follows */
+    node_trace(&d->node, NULL);   /* what came before is not of this part */
     la_diagram_options_init(&options);
     options.columns = d->columns;
     options.unicode = d->say.unicode;
@@ -176,15 +174,12 @@ bool stage_play(struct demo *d, struct end *end, struct peer *peer)
 
 static bool twin_start(struct demo *d, struct peer *peer, const struct role *role)
 {
-    struct la_endpoint to = {.port = role->port};
+    const struct la_endpoint to = {.addr = node_lastack_addr(role->v6), .port = role->port};
     peer->twin = true;
     end_init(&peer->end, &d->twin, role->in_fd < 0 ? -1 : dup(role->in_fd), dup(role->out_fd),
              role->half_close);
     if (role->listens)
         return end_listen(&peer->end, role->port, role->v6) == 0;
-    to.addr = d->lastack_v4;
-    if (role->v6)
-        to.addr = d->lastack_v6;
     return end_connect(&peer->end, &to) == 0;
 }
 

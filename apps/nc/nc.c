@@ -59,6 +59,10 @@ static void live(struct nc *nc)
         la_diagram_end(nc->diagram);
     if (nc->diagram_out)
         fclose(nc->diagram_out);
+    if (nc->diagram && nc->node.trace_lost > 0)
+        say_note(&nc->say, "not drawn: %llu segments and events that came too fast to be traced",
+                 "未画出：%llu 个来得太快、未及跟踪的报文段与事件",
+                 (unsigned long long)nc->node.trace_lost);
     if (rc == 0)
         nc_report_end(nc);
     child_stop(&nc->child);

@@ -5,8 +5,8 @@
 #include <lastack/err.h>
 
 #include "base/mem.h"
+#include "base/scope.h"
 #include "ip/route.h"
-#include "neigh/scope.h"
 
 static uint32_t common_bits(const struct la_addr *a, const struct la_addr *b)
 {
@@ -55,15 +55,15 @@ static uint8_t group_link(const struct ip_routes *r, const struct la_addr *dst, 
 /* How well an address of ours fits as the source for `dst` on `link`; 0: not at all. */
 static uint32_t fitness(const struct ip_local *l, const struct la_addr *dst, uint8_t link)
 {
-    bool near = ip_scoped(dst) || (!la_addr_is_v4(dst) && la_addr_is_multicast(dst));
+    bool near = addr_scoped(dst) || (!la_addr_is_v4(dst) && la_addr_is_multicast(dst));
     if (la_addr_is_v4(&l->addr) != la_addr_is_v4(dst)) {
         return 0;
     }
-    if (ip_scoped(&l->addr) && l->link != link) {
+    if (addr_scoped(&l->addr) && l->link != link) {
         return 0;
     }
-    uint32_t scope = ip_scoped(&l->addr) == near ? 2 : 1; /* rule 2 */
-    uint32_t same = l->link == link ? 1 : 0;              /* rule 5 */
+    uint32_t scope = addr_scoped(&l->addr) == near ? 2 : 1; /* rule 2 */
+    uint32_t same = l->link == link ? 1 : 0;                /* rule 5 */
     return scope << 9 | same << 8 | common_bits(&l->addr, dst);
 }
 
@@ -117,8 +117,8 @@ int ip_routes_find(const struct ip_routes *r, const struct la_addr *dst, uint16_
             return LA_EADDRNOTAVAIL;
         }
     }
-    if (ip_scoped(dst)) { /* a link-local destination says its link itself (RFC 4007 6) */
-        scope = ip_scope_of(dst);
+    if (addr_scoped(dst)) { /* a link-local destination says its link itself (RFC 4007 6) */
+        scope = addr_scope_of(dst);
         if (scope == 0) {
             return LA_ENETUNREACH;
         }
@@ -130,7 +130,7 @@ int ip_routes_find(const struct ip_routes *r, const struct la_addr *dst, uint16_
     if (!src) {
         src = choose_source(r, dst, out->link);
     }
-    if (!src || (ip_scoped(&src->addr) && src->link != out->link)) {
+    if (!src || (addr_scoped(&src->addr) && src->link != out->link)) {
         return LA_EADDRNOTAVAIL;
     }
     out->src = src->addr;

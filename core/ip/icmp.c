@@ -120,8 +120,8 @@ static enum ip_verdict error_input(struct ip *ip, struct la_frame *frame, struct
     if (!wire_icmp_quote(p->data + WIRE_ICMP_HEADER, p->len - WIRE_ICMP_HEADER, icmp->v6, &q)) {
         return done(frame, LA_DROP_ICMP_MALFORMED);
     }
-    ip_scope_enter(&q.src, p->link);
-    ip_scope_enter(&q.dst, p->link);
+    addr_scope_enter(&q.src, p->link);
+    addr_scope_enter(&q.dst, p->link);
     if (!ip_routes_local(&ip->routes, &q.src)) {
         return done(frame, LA_DROP_ICMP_STALE);
     }
@@ -174,7 +174,7 @@ static enum la_reason nd_input(struct ip *ip, const struct ip_packet *p, uint64_
     }
     h.src = p->src;
     h.dst = p->dst;
-    ip_scope_enter(&nd.target, p->link);
+    addr_scope_enter(&nd.target, p->link);
     const struct ip_local *local = ip_routes_local(&ip->routes, &nd.target);
     bool ours = local && local->link == p->link;
     enum la_reason reason = neigh_nd_input(&ip->neigh, p->link, &h, &nd, ours, now_ns, &answer);

@@ -7,7 +7,7 @@
  * scope, so they must not be the sender's to choose. */
 static bool scope_on_wire(const struct la_addr *a)
 {
-    return ip_scope_of(a) != 0;
+    return addr_scope_of(a) != 0;
 }
 
 /* Whom a packet may come from and go to (RFC 4291 2.5.3, 2.7; RFC 8200 3). */
@@ -18,7 +18,7 @@ static enum la_reason check_addresses(struct arrival *a, struct wire_ipv6 *h)
     if (scope_on_wire(&h->dst)) {
         return LA_DROP_NOT_OURS;
     }
-    ip_scope_enter(&h->dst, link);
+    addr_scope_enter(&h->dst, link);
     enum ip_target target = ip_routes_target(r, link, &h->dst);
     if (target == IP_TARGET_NONE) {
         return LA_DROP_NOT_OURS;
@@ -26,7 +26,7 @@ static enum la_reason check_addresses(struct arrival *a, struct wire_ipv6 *h)
     if (scope_on_wire(&h->src) || la_addr_is_multicast(&h->src) || la_addr_is_loopback(&h->src)) {
         return LA_DROP_IP_SOURCE;
     }
-    ip_scope_enter(&h->src, link);
+    addr_scope_enter(&h->src, link);
     if (ip_routes_local(r, &h->src)) {
         return la_addr_equal(&h->src, &h->dst) ? LA_DROP_LAND : LA_DROP_IP_SOURCE;
     }

@@ -166,8 +166,8 @@ static bool describe_first(const struct ip_whole *first, struct ip_packet *p)
         p->dst = h.dst;
         p->proto = ext.proto;
         p->header_len = ext.transport_at;
-        ip_scope_enter(&p->src, first->link);
-        ip_scope_enter(&p->dst, first->link);
+        addr_scope_enter(&p->src, first->link);
+        addr_scope_enter(&p->dst, first->link);
     }
     p->data = header + p->header_len;
     p->len = len - p->header_len;

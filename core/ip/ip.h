@@ -31,6 +31,7 @@
 
 #include "base/memory.h"
 #include "base/prng.h"
+#include "base/scope.h"
 #include "base/siphash.h"
 #include "buf/pool.h"
 #include "ip/limit.h"
@@ -40,7 +41,6 @@
 #include "ip/route.h"
 #include "ip/template.h"
 #include "neigh/neigh.h"
-#include "neigh/scope.h"
 #include "trace/ring.h"
 #include "wire/checksum.h"
 #include "wire/icmp.h"

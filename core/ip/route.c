@@ -3,7 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "neigh/scope.h"
+#include "base/scope.h"
 #include "wire/eth.h"
 #include "wire/nd.h"
 
@@ -103,7 +103,7 @@ int ip_routes_addr_add(struct ip_routes *r, int link, const struct la_addr *addr
         (!v4 && r->links[link].mtu < IP_MTU_MIN_V6)) {
         return LA_EINVAL;
     }
-    ip_scope_enter(&l.addr, (uint16_t)link);
+    addr_scope_enter(&l.addr, (uint16_t)link);
     if (ip_routes_local(r, &l.addr)) {
         return LA_EEXIST;
     }
@@ -129,7 +129,7 @@ int ip_routes_route_add(struct ip_routes *r, int link, const struct la_addr *net
     if (!prefix_inside(net, prefix, &route.prefix)) {
         return LA_EINVAL;
     }
-    ip_scope_enter(&route.net, (uint16_t)link);
+    addr_scope_enter(&route.net, (uint16_t)link);
     route.net = net_of(&route.net, route.prefix);
     if (gateway) {
         if (la_addr_is_v4(gateway) != la_addr_is_v4(net) || la_addr_is_unspecified(gateway) ||
@@ -137,7 +137,7 @@ int ip_routes_route_add(struct ip_routes *r, int link, const struct la_addr *net
             return LA_EINVAL;
         }
         route.gateway = *gateway;
-        ip_scope_enter(&route.gateway, (uint16_t)link);
+        addr_scope_enter(&route.gateway, (uint16_t)link);
     }
     for (uint32_t i = 0; i < r->route_count; i++) {
         struct ip_route *old = &r->routes[i];

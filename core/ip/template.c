@@ -2,7 +2,7 @@
  * added as it lies in the header. */
 #include "ip/template.h"
 
-#include "neigh/scope.h"
+#include "base/scope.h"
 #include "wire/ip.h"
 
 #define TOTAL_AT 2 /* IPv4: total length, identification, flags */
@@ -39,8 +39,8 @@ void ip_template_make(struct ip_template *t, const struct ip_routes *routes,
     struct la_addr from = path->src, to = *dst;
     bool v4 = la_addr_is_v4(&to);
 
-    ip_scope_leave(&from);
-    ip_scope_leave(&to);
+    addr_scope_leave(&from);
+    addr_scope_leave(&to);
     mem_zero(t, sizeof(*t));
     if (link->type == LA_LINK_ETHERNET) {
         make_link_header(t, link, path, v4);

@@ -4,7 +4,7 @@
  * to the table and what is answered. Addresses carry their scope inside; what is written has it
  * taken out. */
 #include "base/mem.h"
-#include "neigh/scope.h"
+#include "base/scope.h"
 #include "neigh/table.h"
 #include "wire/checksum.h"
 #include "wire/ip.h"
@@ -14,9 +14,9 @@ static void write_nd(struct neigh_frame *frame, const uint8_t *from_mac, const u
                      enum la_reason reason)
 {
     struct wire_eth eth = {.type = WIRE_ETHERTYPE_IPV6};
-    ip_scope_leave(&src);
-    ip_scope_leave(&dst);
-    ip_scope_leave(&nd->target);
+    addr_scope_leave(&src);
+    addr_scope_leave(&dst);
+    addr_scope_leave(&nd->target);
     if (to_mac) {
         mem_copy(eth.dst, to_mac, WIRE_MAC_LEN);
     } else {

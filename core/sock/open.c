@@ -41,12 +41,19 @@ static void became(struct la_sock_table *t, struct sock *s, la_handle handle, en
 
 /* ---- what became of a connection ------------------------------------------------------------ */
 
+/* Did the connection that is broken ever come about? Then the peer's SYN was received. */
+static bool came_about(const struct la_sock_table *t, const struct sock *s)
+{
+    struct la_tcp_info info;
+    return la_tcp_info(t->stack, s->handle, &info) == LA_OK && info.rcv_nxt != info.irs;
+}
+
 enum sock_role sock_role(struct la_sock_table *t, struct sock *s)
 {
     if (s->role == SOCK_CONNECTING) {
         int ready = la_stack_ready(t->stack, s->handle);
         if (ready < 0 || (ready & LA_EV_ERROR)) {
-            s->role = SOCK_FAILED;
+            s->role = came_about(t, s) ? SOCK_CONNECTED : SOCK_FAILED;
         } else if (ready & LA_EV_CONNECTED) {
             s->role = SOCK_CONNECTED;
         }
@@ -114,7 +121,7 @@ int la_bind(struct la_sock_table *t, int fd, const struct la_endpoint *local)
     }
     if (err == LA_OK) {
         const struct la_endpoint any = wildcard(s);
-        s->flags &= (uint8_t) ~(SOCK_HAS_ADDR | SOCK_HAS_PORT);
+        s->flags &= (uint16_t) ~(SOCK_HAS_ADDR | SOCK_HAS_PORT);
         s->flags |= la_addr_equal(&local->addr, &any.addr) ? 0 : SOCK_HAS_ADDR;
         s->flags |= local->port ? SOCK_HAS_PORT : 0;
     }
@@ -138,7 +145,7 @@ static int stand_back(struct la_sock_table *t, struct sock *s)
     (void)la_tcp_close(t->stack, s->handle);
     s->handle = 0;
     s->role = SOCK_FRESH;
-    s->flags &= (uint8_t) ~(SOCK_TOLD | SOCK_SHUT_RD | SOCK_SHUT_WR);
+    s->flags &= (uint16_t) ~(SOCK_TOLD | SOCK_SHUT_RD | SOCK_SHUT_WR);
     if (s->flags & SOCK_HAS_ADDR) {
         local.addr = was.addr;
         local.scope = was.scope;
@@ -201,7 +208,8 @@ int la_accept(struct la_sock_table *t, int fd, struct la_endpoint *remote)
     if (err < 0) {
         return err;
     }
-    struct sock *s = sock_take(t, accepted, SOCK_FRESH, listener->flags & SOCK_V6);
+    uint16_t flags = listener->flags & (SOCK_V6 | SOCK_REUSE | SOCK_V6ONLY);
+    struct sock *s = sock_take(t, accepted, SOCK_FRESH, flags);
     became(t, s, handle, SOCK_CONNECTED);
     if (remote && la_tcp_info(t->stack, handle, &info) == LA_OK) {
         *remote = info.remote;

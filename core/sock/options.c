@@ -74,29 +74,37 @@ static bool is_fresh_stream(const struct sock *s)
 int sock_options(const struct la_sock_table *t, const struct sock *s,
                  struct la_tcp_options *options)
 {
+    int err = LA_OK;
     if (s->handle) {
-        return la_tcp_get_options(t->stack, s->handle, options);
-    }
-    if (s->extra) {
+        err = la_tcp_get_options(t->stack, s->handle, options);
+    } else if (s->extra) {
         *options = t->extras[s->extra].options;
     } else {
         la_tcp_options_init(options);
     }
-    return LA_OK;
+    options->reuse_addr = (s->flags & SOCK_REUSE) != 0;
+    options->v6_only = (s->flags & SOCK_V6ONLY) != 0;
+    return err;
 }
 
 static int store_options(struct la_sock_table *t, struct sock *s,
                          const struct la_tcp_options *options)
 {
+    int err = LA_OK;
+    union sock_extra *extra = s->handle ? NULL : sock_extra(t, s);
     if (s->handle) {
-        return la_tcp_set_options(t->stack, s->handle, options);
+        err = la_tcp_set_options(t->stack, s->handle, options);
+    } else if (extra) {
+        extra->options = *options;
+    } else {
+        err = LA_ENOBUFS;
     }
-    union sock_extra *extra = sock_extra(t, s);
-    if (!extra) {
-        return LA_ENOBUFS;
+    if (err == LA_OK) {
+        s->flags &= (uint16_t) ~(SOCK_REUSE | SOCK_V6ONLY);
+        s->flags |= options->reuse_addr ? SOCK_REUSE : 0;
+        s->flags |= options->v6_only ? SOCK_V6ONLY : 0;
     }
-    extra->options = *options;
-    return LA_OK;
+    return err;
 }
 
 /* ---- fields --------------------------------------------------------------------------------- */

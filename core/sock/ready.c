@@ -6,17 +6,16 @@
 
 #include <lastack/udp.h>
 
-#define ALWAYS (LA_POLLERR | LA_POLLHUP)
+#define ALWAYS   (LA_POLLERR | LA_POLLHUP)
+#define CHOSEN   (LA_POLLIN | LA_POLLPRI | LA_POLLOUT)
+#define REPORTED (ALWAYS | LA_POLLRDHUP) /* asked for or not */
 
 void sock_announce(struct la_sock_table *t, struct sock *s)
 {
-    uint32_t events = LA_EV_CONNECTED | LA_EV_CLOSED;
+    uint32_t events = LA_EV_CONNECTED | LA_EV_PEER_CLOSED | LA_EV_CLOSED;
     uint64_t user = (uint64_t)sock_fd(t, s);
     if (s->want & LA_POLLIN) {
         events |= LA_EV_READABLE | LA_EV_ACCEPTABLE;
-    }
-    if (s->want & (LA_POLLIN | LA_POLLRDHUP)) {
-        events |= LA_EV_PEER_CLOSED;
     }
     if (s->want & LA_POLLOUT) {
         events |= LA_EV_WRITABLE;
@@ -114,11 +113,11 @@ size_t la_sock_dispatch(struct la_sock_table *t, const struct la_event *events, 
         if (!s || s->handle != events[i].handle) {
             continue;
         }
-        uint16_t want = s->want;
+        uint16_t want = s->want | REPORTED;
         if (events[i].events & LA_EV_CONNECTED) {
             want |= LA_POLLOUT; /* connecting is over: told once, asked for or not */
         }
-        uint16_t holds = events_of(t, s) & (want | ALWAYS);
+        uint16_t holds = events_of(t, s) & want;
         if (holds) {
             ready[found++] =
                 (struct la_pollfd){.fd = sock_fd(t, s), .events = s->want, .revents = holds};
@@ -133,7 +132,7 @@ int la_sock_want(struct la_sock_table *t, int fd, uint16_t events)
     if (!s) {
         return LA_EBADF;
     }
-    s->want = events & (LA_POLLIN | LA_POLLPRI | LA_POLLOUT | LA_POLLRDHUP);
+    s->want = events & CHOSEN;
     if (s->handle) {
         sock_announce(t, s);
     }

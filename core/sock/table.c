@@ -97,12 +97,11 @@ int sock_free_fd(struct la_sock_table *t)
     return fd < t->max ? (int)fd : LA_ENOBUFS;
 }
 
-struct sock *sock_take(struct la_sock_table *t, int fd, enum sock_role role, uint8_t flags)
+struct sock *sock_take(struct la_sock_table *t, int fd, enum sock_role role, uint16_t flags)
 {
     struct sock *s = &t->socks[fd];
     t->open[fd / BITS] |= UINT64_C(1) << fd % BITS;
-    *s = (struct sock){
-        .role = (uint8_t)role, .flags = flags, .want = LA_POLLIN | LA_POLLPRI | LA_POLLRDHUP};
+    *s = (struct sock){.role = (uint8_t)role, .flags = flags, .want = LA_POLLIN | LA_POLLPRI};
     return s;
 }
 
@@ -150,7 +149,7 @@ int la_socket(struct la_sock_table *t, int domain, int type)
     if (fd >= 0) {
         unsigned flags =
             (domain == LA_AF_INET6 ? SOCK_V6 : 0U) | (type == LA_SOCK_DGRAM ? SOCK_DGRAM : 0U);
-        (void)sock_take(t, fd, SOCK_FRESH, (uint8_t)flags);
+        (void)sock_take(t, fd, SOCK_FRESH, (uint16_t)flags);
     }
     return fd;
 }

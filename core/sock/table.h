@@ -46,14 +46,16 @@ enum sock_flag {
     SOCK_TOLD = 0x10,     /* the connection's error was reported */
     SOCK_HAS_ADDR = 0x20, /* la_bind() named an address: kept when connecting is tried again */
     SOCK_HAS_PORT = 0x40, /* la_bind() gave the port */
+    SOCK_REUSE = 0x80,    /* SO_REUSEADDR, which a connection has no use for and so does not keep */
+    SOCK_V6ONLY = 0x100,  /* IPV6_V6ONLY, likewise */
 };
 
 struct sock {
     la_handle handle; /* 0: none */
     uint32_t extra;   /* index, 0: none */
     uint8_t role;     /* enum sock_role */
-    uint8_t flags;    /* enum sock_flag */
-    uint16_t want;    /* LA_POLL* that dispatch reports */
+    uint8_t want;     /* LA_POLL* that dispatch reports */
+    uint16_t flags;   /* enum sock_flag */
 };
 _Static_assert(sizeof(struct sock) == 16, "every connection with a socket pays this");
 
@@ -84,7 +86,7 @@ int sock_fd(const struct la_sock_table *t, const struct sock *s);
 /* The lowest free descriptor, not yet taken; LA_ENOBUFS: none. */
 int sock_free_fd(struct la_sock_table *t);
 /* Takes it. */
-struct sock *sock_take(struct la_sock_table *t, int fd, enum sock_role role, uint8_t flags);
+struct sock *sock_take(struct la_sock_table *t, int fd, enum sock_role role, uint16_t flags);
 
 /* Gives the socket an extra unless it has one; NULL: none left. */
 union sock_extra *sock_extra(struct la_sock_table *t, struct sock *s);

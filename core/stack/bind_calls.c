@@ -6,14 +6,14 @@
 struct la_addr stack_addr_in(const struct la_endpoint *e)
 {
     struct la_addr a = e->addr;
-    ip_scope_enter(&a, e->scope);
+    addr_scope_enter(&a, e->scope);
     return a;
 }
 
 struct la_endpoint stack_endpoint_out(const struct la_addr *addr, uint16_t port)
 {
     struct la_endpoint e = {.addr = *addr, .port = port};
-    e.scope = ip_scope_leave(&e.addr);
+    e.scope = addr_scope_leave(&e.addr);
     return e;
 }
 

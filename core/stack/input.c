@@ -175,7 +175,7 @@ static enum la_reason parse_segment(const struct la_stack *s, const struct ip_pa
         seg->len + ((seg->h.flags & LA_TH_SYN) ? 1 : 0) + ((seg->h.flags & LA_TH_FIN) ? 1 : 0);
     seg->tos = p->tos;
     seg->ttl = p->ttl;
-    seg->reset = seg->syn_cut = false;
+    seg->reset = seg->syn_cut = seg->text_cut = false;
     seg->buf = p->buf;
     seg->buf->data = p->data + seg->h.hdr_len;
     seg->buf->len = seg->len;

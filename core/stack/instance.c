@@ -180,7 +180,7 @@ int la_stack_addr_add(struct la_stack *s, int link, const struct la_addr *addr, 
     struct la_addr inside = *addr;
     s->path_version++;
     if (link >= 1 && link <= LA_LINKS_MAX) {
-        ip_scope_enter(&inside, (uint16_t)link);
+        addr_scope_enter(&inside, (uint16_t)link);
     }
     return ip_addr_add(&s->ip, link, &inside, prefix);
 }
@@ -192,7 +192,7 @@ int la_stack_route_add(struct la_stack *s, int link, const struct la_addr *net, 
     s->path_version++;
     if (gateway && link >= 1 && link <= LA_LINKS_MAX) {
         inside = *gateway;
-        ip_scope_enter(&inside, (uint16_t)link);
+        addr_scope_enter(&inside, (uint16_t)link);
         gateway = &inside;
     }
     return ip_route_add(&s->ip, link, net, prefix, gateway);

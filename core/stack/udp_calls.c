@@ -2,6 +2,7 @@
 #include "stack/stack.h"
 
 #include "base/mem.h"
+#include "base/scope.h"
 
 #define UDP_QUEUE_BYTES (256 * 1024)
 
@@ -117,7 +118,7 @@ int64_t la_udp_recv(struct la_stack *s, la_handle handle, struct la_endpoint *fr
     }
     int64_t n = udp_recv(&e->udp, &s->pool, from, data, len);
     if (n >= 0 && from) {
-        from->scope = ip_scope_leave(&from->addr);
+        from->scope = addr_scope_leave(&from->addr);
     }
     return n;
 }

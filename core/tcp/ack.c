@@ -12,6 +12,9 @@ static void free_acknowledged(struct tcb *t, struct tcp_env *env)
 {
     while (t->snd_head && seq_le(seq_add(seq_of(t->snd_head->seq), t->snd_head->len), t->snd_una)) {
         struct la_buf *done = t->snd_head;
+        if (done == t->snd_tail && (t->flags & TCP_F_RESERVED)) {
+            return; /* tcp_reserve() gave its room away */
+        }
         t->snd_head = done->next;
         if (t->snd_cur == done) {
             t->snd_cur = t->snd_head;
@@ -24,7 +27,8 @@ static void free_acknowledged(struct tcb *t, struct tcp_env *env)
     }
 }
 
-static void take_rtt_sample(struct tcb *t, const struct tcp_env *env, const struct tcp_segment *seg)
+/* False: the ACK says nothing about the round trip. */
+static bool take_rtt_sample(struct tcb *t, const struct tcp_env *env, const struct tcp_segment *seg)
 {
     uint64_t sample_us;
     if ((t->flags & TCP_F_RTT_TIMED) && seq_gt(seg->ack, t->rtt_seq)) {
@@ -36,17 +40,18 @@ static void take_rtt_sample(struct tcb *t, const struct tcp_env *env, const stru
         /* RFC 7323 4.1: an echoed timestamp also measures what was sent again. */
         uint32_t ms = tcp_now_ms(env) + t->ts_offset - seg->h.tsecr;
         if (ms > TCP_RTO_MAX_MS) {
-            return;
+            return false;
         }
         sample_us = (uint64_t)ms * 1000;
     } else {
-        return;
+        return false;
     }
     struct tcp_rtt r = {.srtt_us8 = t->srtt_us8, .rttvar_us4 = t->rttvar_us4};
     r = tcp_rtt_sample(r, sample_us > UINT32_MAX ? UINT32_MAX : (uint32_t)sample_us);
     t->srtt_us8 = r.srtt_us8;
     t->rttvar_us4 = r.rttvar_us4;
     t->rto_ms = tcp_rto_ms(r, t->opt.rto_min_ms, TCP_RTO_MAX_MS);
+    return true;
 }
 
 static void recovery_on_new_ack(struct tcb *t, struct tcp_env *env, seq32 ack, uint32_t acked)
@@ -70,7 +75,11 @@ void tcp_ack_new_data(struct tcb *t, struct tcp_env *env, const struct tcp_segme
     uint32_t fin = (t->flags & TCP_F_FIN_SENT) && seq_gt(seg->ack, t->snd_end) ? 1 : 0;
     uint32_t bytes = acked - (syn ? 1 : 0) - fin;
 
-    take_rtt_sample(t, env, seg);
+    if (!take_rtt_sample(t, env, seg) && !(t->flags & TCP_F_PERSIST)) {
+        /* Karn's other half (RFC 6298 5, MUST-18): the backed-off timeout holds until a sample
+         * says better, or a path slower than the timeout would never give one. */
+        t->rto_ms = tcp_rto_backed_off(t->rto_ms, t->backoff, TCP_RTO_MAX_MS);
+    }
     t->snd_una = seg->ack;
     t->una_at_ns = env->now_ns;
     t->bytes_acked += bytes;
@@ -78,6 +87,9 @@ void tcp_ack_new_data(struct tcb *t, struct tcp_env *env, const struct tcp_segme
         recovery_on_new_ack(t, env, seg->ack, acked);
     } else if (bytes != 0) {
         t->cc.ops->acked(&t->cc, bytes, (t->flags & TCP_F_CWND_USED) != 0);
+    }
+    if (!(t->flags & TCP_F_RECOVERY) && seq_gt(t->snd_una, t->recover)) {
+        t->recover = seq_sub(t->snd_una, 1); /* as far behind as any, and never 2^31 */
     }
     t->snd_nxt = seq_max(t->snd_nxt, t->snd_una);
     t->dup_acks = 0;
@@ -103,8 +115,8 @@ void tcp_ack_new_data(struct tcb *t, struct tcp_env *env, const struct tcp_segme
 static void same_ack(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg,
                      bool window_changed, enum la_reason *verdict)
 {
-    if (!tcp_duplicate_ack(tcp_outstanding(t), seg->seg_len, window_changed, t->snd_una,
-                           seg->ack)) {
+    uint32_t seg_len = seg->text_cut ? 1 : seg->seg_len;
+    if (!tcp_duplicate_ack(tcp_outstanding(t), seg_len, window_changed, t->snd_una, seg->ack)) {
         *verdict = window_changed ? LA_TAKE_WINDOW : LA_TAKE_ACK_OLD;
         return;
     }

@@ -108,6 +108,7 @@ static enum step step1_sequence(struct tcb *t, struct tcp_env *env, struct tcp_s
         if (wnd == 0 && seq_eq(seg->seq, t->rcv_nxt)) {
             /* "If the RCV.WND is zero, no segments will be acceptable, but special allowance should
              * be made to accept valid ACKs, URGs, and RSTs" (MUST-66): the text is not taken. */
+            seg->text_cut = seg->seg_len != 0;
             seg->len = 0;
             seg->seg_len = 0;
             seg->h.flags &= (uint16_t)~LA_TH_FIN;

@@ -4,17 +4,22 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "base/scope.h"
 #include "tcp/decide.h"
 #include "tcp/reass.h"
 
 /* RFC 9293 3.8.6: the window field, and with it the right edge, which never moves left (SHLD-14):
- * scaling rounds up. In a SYN it is not scaled (RFC 7323 2.2). */
+ * scaling rounds up, and down when the buffer is full (RFC 7323 2.4). In a SYN it is not scaled
+ * (RFC 7323 2.2). */
 static uint16_t offer_window(struct tcb *t, bool syn)
 {
     uint32_t offered = tcp_rcv_wnd(t);
     uint32_t wnd = tcp_window_to_offer(offered, tcp_rcv_room(t), t->opt.rcvbuf, t->rcv_mss);
     uint8_t shift = syn ? 0 : t->rcv_wscale;
     uint32_t field = (wnd + (1U << shift) - 1) >> shift;
+    if (t->rcv_queued + (field << shift) > t->opt.rcvbuf + t->opt.rcvbuf / 8) {
+        field = wnd >> shift; /* or who sends small segments would push the edge on for ever */
+    }
     if (field > UINT16_MAX) {
         field = UINT16_MAX;
     }

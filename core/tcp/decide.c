@@ -82,9 +82,10 @@ uint32_t tcp_may_send(const struct tcp_send_question *q)
         }
         return whole;
     }
-    /* The window cuts a segment short: only when that is worth it (MUST-38, case 3), or the
-     * override timer says so (case 4). */
-    if (whole == 0 && (fits >= q->snd_wnd_max / 2 || q->override)) {
+    /* The window cuts a segment short: only when that is worth it (MUST-38, case 3, with Nagle's
+     * condition in brackets), or the override timer says so (case 4). */
+    bool worth = fits >= q->snd_wnd_max / 2 && (!q->outstanding || q->nodelay) && !q->hold;
+    if (whole == 0 && (worth || q->override)) {
         return fits;
     }
     return whole;
@@ -115,7 +116,8 @@ uint32_t tcp_effective_mss(uint16_t peer_mss, uint32_t path_mtu, bool v4, uint32
     if (mss == 0) {
         mss = v4 ? 536 : 1220; /* MUST-15 */
     }
-    uint32_t path = path_mtu - (v4 ? 40 : 60);
+    uint32_t head = v4 ? 40 : 60;
+    uint32_t path = path_mtu > head ? path_mtu - head : 0;
     if (mss > path) {
         mss = path;
     }
@@ -131,6 +133,9 @@ bool tcp_time_wait_reusable(seq32 rcv_nxt, seq32 syn_seq, bool ts_known, uint32_
 {
     if (ts_known && syn_has_ts && syn_tsval != ts_recent) {
         return (int32_t)(syn_tsval - ts_recent) > 0;
+    }
+    if (!ts_known && syn_has_ts) {
+        return true; /* RFC 6191 2: what is left of the old one has no timestamps, and is dropped */
     }
     return seq_gt(syn_seq, rcv_nxt);
 }

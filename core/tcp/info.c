@@ -2,13 +2,12 @@
 #include "tcp/tcp.h"
 
 #include "base/mem.h"
+#include "base/scope.h"
 
 static struct la_endpoint endpoint(const struct la_addr *addr, uint16_t port)
 {
-    struct la_endpoint e = {.addr = addr_on_wire(addr), .port = port};
-    if (!la_addr_equal(&e.addr, addr)) {
-        e.scope = (uint16_t)(addr->b[2] << 8 | addr->b[3]);
-    }
+    struct la_endpoint e = {.addr = *addr, .port = port};
+    e.scope = addr_scope_leave(&e.addr);
     return e;
 }
 

@@ -73,8 +73,11 @@ struct tcp_half_open_verdict tcp_half_open_arrives(const struct tcp_half_open *h
     if (!tcp_seq_acceptable(rcv_nxt, rcv_wnd, seg->seq, seg->seg_len)) {
         return (struct tcp_half_open_verdict){TCP_HALF_CHALLENGE, LA_DROP_SEQUENCE};
     }
-    if ((h->shake.flags & TCP_F_TS) && (seg->h.options & WIRE_TCP_TS) &&
-        !tcp_paws_ok(h->shake.ts_recent, seg->h.tsval, 0)) {
+    if ((h->shake.flags & TCP_F_TS) && !(seg->h.options & WIRE_TCP_TS)) {
+        /* RFC 7323 3.2, as the control block would: no block for a segment that it drops. */
+        return (struct tcp_half_open_verdict){TCP_HALF_DROP, LA_DROP_TIMESTAMP_MISSING};
+    }
+    if ((h->shake.flags & TCP_F_TS) && !tcp_paws_ok(h->shake.ts_recent, seg->h.tsval, 0)) {
         return (struct tcp_half_open_verdict){TCP_HALF_CHALLENGE, LA_DROP_PAWS};
     }
     /* 3.10.7.4, fourth and fifth */

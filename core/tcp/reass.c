@@ -49,6 +49,27 @@ static seq32 buf_end(const struct la_buf *buf)
     return seq_add(seq_of(buf->seq), buf->len);
 }
 
+/* Bytes that are there already win: they are written over those of `buf` that repeat them. */
+static void keep_first(const struct reass_range *r, struct la_buf *buf)
+{
+    for (const struct la_buf *b = r->head; b; b = b->next) {
+        seq32 from = seq_max(seq_of(b->seq), seq_of(buf->seq));
+        seq32 to = seq_min(buf_end(b), buf_end(buf));
+        if (seq_lt(from, to)) {
+            mem_copy(buf->data + seq_len(seq_of(buf->seq), from),
+                     b->data + seq_len(seq_of(b->seq), from), seq_len(from, to));
+        }
+    }
+}
+
+void tcp_reass_keep_first(const struct tcb *t, struct la_buf *buf)
+{
+    const struct tcp_reass *q = tcp_reass_of(t);
+    for (uint32_t i = 0; q && i < q->count; i++) {
+        keep_first(&q->range[i], buf);
+    }
+}
+
 /* The first range that ends at or behind `seq`: the one a segment beginning there may touch. */
 static uint32_t first_touched(const struct tcp_reass *q, seq32 seq)
 {
@@ -67,6 +88,7 @@ static bool make_disjoint(struct tcb *t, struct tcp_env *env, struct tcp_reass *
     uint32_t i = first_touched(q, seq_of(buf->seq));
     if (i < q->count && seq_le(q->range[i].start, seq_of(buf->seq))) {
         if (seq_ge(q->range[i].end, buf_end(buf))) {
+            q->range[i].stamp = ++q->stamp; /* RFC 2018 4: it holds the segment that came now */
             return false;
         }
         trim_front(buf, seq_len(seq_of(buf->seq), q->range[i].end));
@@ -74,6 +96,7 @@ static bool make_disjoint(struct tcb *t, struct tcp_env *env, struct tcp_reass *
     }
     uint32_t covered = 0;
     while (i + covered < q->count && seq_le(q->range[i + covered].end, buf_end(buf))) {
+        keep_first(&q->range[i + covered], buf);
         free_range(t, env, &q->range[i + covered]);
         covered++;
     }

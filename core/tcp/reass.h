@@ -33,6 +33,9 @@ static inline struct tcp_reass *tcp_reass_of(const struct tcb *t)
  * LA_DROP_NO_MEMORY. */
 enum la_reason tcp_reass_add(struct tcb *t, struct tcp_env *env, struct la_buf *buf);
 
+/* For a segment in order that reaches into the ranges: what came first stays. */
+void tcp_reass_keep_first(const struct tcb *t, struct la_buf *buf);
+
 /* The range that begins at or before RCV.NXT is taken out as a list of buffers, NULL: none. */
 struct la_buf *tcp_reass_pull(struct tcb *t, struct tcp_env *env);
 

@@ -93,6 +93,7 @@ enum tcp_flag {
     TCP_F_FIN_KNOWN = 0x1000000, /* fin_seq is the sequence number of the peer's FIN */
     TCP_F_SYN_RTX = 0x2000000,   /* the SYN was retransmitted: RFC 6298 5.7 */
     TCP_F_R1 = 0x4000000,        /* retransmissions reached R1 and it was said */
+    TCP_F_RESERVED = 0x8000000,  /* the application writes behind the tail of the send queue */
 };
 
 struct tcp_reass; /* reass.h */
@@ -226,8 +227,9 @@ struct tcp_segment {
     uint32_t segs;      /* wire segments it was merged from, at least 1 */
     struct la_buf *buf; /* NULL once somebody took it over */
     uint8_t tos, ttl;
-    bool syn_cut; /* a SYN-ACK whose SYN was known: its window is not scaled (RFC 7323 2.2) */
-    bool reset;   /* out: answer with tcp_reset_for() */
+    bool text_cut; /* it carried text that the closed window did not let in */
+    bool syn_cut;  /* a SYN-ACK whose SYN was known: its window is not scaled (RFC 7323 2.2) */
+    bool reset;    /* out: answer with tcp_reset_for() */
 };
 
 /* ---- state.c -------------------------------------------------------------------------------- */

@@ -114,6 +114,9 @@ void tcp_queue_in_order(struct tcb *t, struct tcp_env *env, struct la_buf *buf, 
         t->rcv_mss = (uint16_t)(each > UINT16_MAX ? UINT16_MAX : each);
     }
     t->rcv_unacked += len;
+    if (t->reass) {
+        tcp_reass_keep_first(t, buf);
+    }
     append(t, env, buf);
     t->todo |= TCP_DO_READABLE;
     if (t->reass) {

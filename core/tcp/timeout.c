@@ -12,6 +12,9 @@
 #define R1_RETRANSMISSIONS 3   /* SHLD-10 */
 #define OVERRIDE_MS        200 /* RFC 9293 3.8.6.2.1: between 0.1 and 1 s */
 
+/* A peer that has answered probes for long may lose one or two: five in a row, a minute apart. */
+#define PERSIST_SILENCE_MS (5 * TCP_RTO_MAX_MS)
+
 static uint64_t ms_ns(uint64_t ms)
 {
     return ms * 1000000;
@@ -147,8 +150,7 @@ static void persist_timeout(struct tcb *t, struct tcp_env *env)
         t->flags |= TCP_F_PROBE;
         /* MUST-37: as long as probes are answered the connection stays; only silence counts. */
         uint32_t silent_ms = tcp_now_ms(env) - t->last_in_ms;
-        if (t->backoff >= t->opt.r2_retries && silent_ms > TCP_RTO_MAX_MS) {
-            (void)gave_up(t, env);
+        if (t->backoff >= t->opt.r2_retries && silent_ms > PERSIST_SILENCE_MS && gave_up(t, env)) {
             return;
         }
         t->backoff = t->backoff < 16 ? (uint8_t)(t->backoff + 1) : t->backoff;

@@ -131,6 +131,7 @@ static void data_queued(struct tcb *t, const struct tcp_env *env, uint32_t len, 
         t->flags |= TCP_F_SND_URG;
         t->snd_up = t->snd_end;
     }
+    tcp_arm_rtx(t, env); /* a closed window or CORK may hold it back */
     t->todo |= TCP_DO_OUTPUT;
 }
 
@@ -179,6 +180,7 @@ int tcp_reserve(struct tcb *t, struct tcp_env *env, void **data, size_t *len)
         return LA_ENOBUFS;
     }
     uint32_t most = chunk_room(chunk) < room ? chunk_room(chunk) : room;
+    t->flags |= TCP_F_RESERVED;
     *data = chunk->data + chunk->len;
     *len = *len < most ? *len : most;
     return LA_OK;
@@ -193,6 +195,7 @@ int tcp_commit(struct tcb *t, struct tcp_env *env, size_t len, uint32_t flags)
     if (len > chunk_room(t->snd_tail) || len > tcp_snd_room(t)) {
         return LA_EINVAL;
     }
+    t->flags &= ~(uint32_t)TCP_F_RESERVED;
     if (len != 0) {
         t->snd_tail->len += (uint32_t)len;
         data_queued(t, env, (uint32_t)len, flags);
@@ -281,7 +284,9 @@ static void consumed(struct tcb *t, struct tcp_env *env, uint32_t n)
 
 static void urgent_read(struct tcb *t)
 {
-    if ((t->flags & TCP_F_RCV_URG) && seq_le(t->rcv_up, seq_sub(t->rcv_nxt, t->rcv_queued))) {
+    uint32_t fin = (t->flags & TCP_F_FIN_RCVD) ? 1 : 0;
+    seq32 read = seq_sub(t->rcv_nxt, t->rcv_queued + fin);
+    if ((t->flags & TCP_F_RCV_URG) && seq_le(t->rcv_up, read)) {
         t->flags &= ~(uint32_t)TCP_F_RCV_URG;
     }
 }
@@ -374,6 +379,7 @@ static void queue_fin(struct tcb *t, struct tcp_env *env, enum la_reason why)
     if (t->state == LA_TCP_ESTABLISHED) {
         tcp_set_state(t, env, LA_TCP_FIN_WAIT_1, why);
     }
+    tcp_arm_rtx(t, env);
     t->todo |= TCP_DO_OUTPUT;
 }
 

@@ -38,7 +38,8 @@ int la_host_flush(struct la_host *host);
 
 /* ---- netlink and namespaces ----------------------------------------------------------------- */
 
-/* All act on the network namespace of the calling thread and say what to do when they fail. */
+/* All act on the network namespace of the calling thread and say what to do when they fail. An
+ * address works when the call has returned: an IPv6 one is waited for. */
 int la_net_addr_add(const char *ifname, const struct la_addr *addr, uint8_t prefix,
                     struct la_message *why);
 int la_net_route_add(const char *ifname, const struct la_addr *net, uint8_t prefix,

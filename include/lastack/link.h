@@ -4,7 +4,13 @@
  * the stack they go to (la_buf_get). Sent frames are copied or handed to the kernel before send()
  * returns, so the caller may release them at once with la_stack_sent(). A wrapper holds the link
  * below it and closes it; what it needs of a frame beyond the call it copies. A wrapper that needs
- * wire packets (impairment) takes the offloads out of `info`, or cuts super-segments itself.
+ * wire packets (impairment) takes the offloads out of `info`, or cuts super-segments itself. Of a
+ * frame to send a link reads the lengths, the descriptor and the bytes; who owns the pieces is
+ * none of its business, so wrappers may send pieces of memory of their own.
+ *
+ * A link may keep buffers of the stack between calls: close it before the stack is destroyed.
+ * Frames that are lost in a link (no buffer, interface down or its queue full, refused) are
+ * counted in `dropped`.
  *
  * Not for several threads: a link belongs to the thread of its stack. */
 #ifndef LASTACK_LINK_H
@@ -58,7 +64,10 @@ struct la_message {
 };
 
 /* Two links that are the ends of one wire in memory: what one sends the other receives, in order.
- * `queue_max` frames wait at most in each direction, more are not taken (back-pressure). */
+ * `queue_max` frames wait at most in each direction, more are not taken (back-pressure). Once the
+ * receiving stack is known a frame is copied only once, into its buffer. The ends are closed one by
+ * one, each before the stack that receives on it; what is sent to a closed end is lost. No
+ * offloads: super-segments and partial checksums do not cross. */
 int la_link_memory_pair(enum la_link_type type, uint32_t mtu, size_t queue_max,
                         struct la_link *ends[2]);
 
@@ -80,7 +89,10 @@ int la_link_packet(const char *ifname, const uint8_t mac[6], struct la_link **li
 
 /* Writes every frame that passes to a pcapng file, with the reason as a comment. A received frame
  * is written after its verdict. Partial checksums are completed in the copy that is written;
- * super-segments are written as the link below carries them. */
+ * super-segments are written as the link below carries them. Times are of the wall clock for a link
+ * with a descriptor (whose `now_ns` is CLOCK_MONOTONIC), and as given for one without. When writing
+ * fails the capture ends there, one line on stderr says so, and `dropped` counts what is missing.
+ */
 int la_link_pcapng(struct la_link *below, const char *path, struct la_link **link,
                    struct la_message *why);
 
@@ -89,15 +101,15 @@ int la_link_pcapng(struct la_link *below, const char *path, struct la_link **lin
 struct la_impair {
     uint32_t loss_ppm, duplicate_ppm, corrupt_ppm, reorder_ppm;
     uint64_t delay_ns, jitter_ns; /* jitter: uniform, 0 to this, keeps the order */
-    uint64_t reorder_ns;          /* a reordered frame is late by this much */
+    uint64_t reorder_ns;          /* a reordered frame is late by this much, 0: 1 ms */
     uint64_t rate_bps;            /* bits per second, 0: as fast as it goes */
     uint32_t queue_frames;        /* frames that may wait for the rate, 0: 1000 */
 };
 int la_link_impair(struct la_link *below, const struct la_impair *out, const struct la_impair *in,
                    uint64_t seed, struct la_link **link);
 
-/* Reads "loss=1%,delay=10ms,jitter=2ms,reorder=0.1%,dup=0.1%,corrupt=0.01%,rate=10mbit,queue=100".
- * LA_EINVAL, and `why` names the word. */
+/* Reads "loss=1%,delay=10ms,jitter=2ms,reorder=0.1%,dup=0.1%,corrupt=0.01%,rate=10mbit,queue=100";
+ * "late=2ms" sets reorder_ns. LA_EINVAL, and `why` names the word. */
 int la_impair_parse(const char *text, struct la_impair *impair, struct la_message *why);
 
 /* Opens what a user names: "tun:NAME", "tap:NAME", "tun-plain:NAME" (without IFF_VNET_HDR),

@@ -172,9 +172,9 @@ int la_sock_poll(struct la_sock_table *table, struct la_pollfd *fds, size_t n);
 size_t la_sock_dispatch(struct la_sock_table *table, const struct la_event *events, size_t n,
                         struct la_pollfd *ready);
 
-/* Chooses what la_sock_dispatch() reports of a socket: LA_POLLIN, LA_POLLPRI, LA_POLLOUT,
- * LA_POLLRDHUP (errors and the end of connecting always are reported). All but LA_POLLOUT are on
- * from the start: ask for it when a send returned LA_EAGAIN, and no longer than that. */
+/* Chooses what la_sock_dispatch() reports of a socket: LA_POLLIN, LA_POLLPRI, LA_POLLOUT (the other
+ * side's end, errors and the end of connecting always are reported). IN and PRI are on from the
+ * start. Ask for OUT when a send returned LA_EAGAIN, and no longer than that. */
 int la_sock_want(struct la_sock_table *table, int fd, uint16_t events);
 
 /* The handle below a socket, for the calls without a socket form: sending and receiving in place

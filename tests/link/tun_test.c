@@ -85,7 +85,7 @@ static void test_small_budget(void **state)
     wire.stack.bufs = 1;
     wire_send(packet_ping(wire_ip(), false, 10), false, 0);
     assert_int_equal(wire.link->ops->recv(wire.link, &wire.stack, frames, 4, 0), 0);
-    assert_int_equal(wire.link->dropped, 1);
+    assert_true(wire.link->dropped > 0);
     wire.stack.bufs = 0;
     wire.stack.bufs_max = 2;
     wire.link->dropped = 0;

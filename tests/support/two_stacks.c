@@ -29,21 +29,28 @@ static void assertion_failed(void *ctx, const char *expression, const char *file
     abort();
 }
 
-static bool init_end(struct pair_end *e, unsigned n, const struct pair_options *o)
+static bool init_end(struct pair *p, unsigned n, uint8_t seed)
 {
+    const struct pair_options *o = &p->options;
+    struct pair_end *e = &p->end[n];
     struct la_config c;
     la_config_init(&c);
     e->memory.fail_at = o->fail_at[n];
     c.allocator = test_allocator(&e->memory);
     c.assert_handler.fail = assertion_failed;
-    memset(c.seed, (int)n + 1, sizeof(c.seed));
+    memset(c.seed, seed, sizeof(c.seed));
     c.fast_path = o->fast_path;
     c.cookies = o->cookies;
     c.time_wait_ns = o->time_wait_ns;
     c.time_wait_max = o->time_wait_max;
     c.half_open_max = o->half_open_max;
     c.conns_max = o->conns_max;
-    e->stack = la_stack_create(&c, 0);
+    c.msl_ns = o->msl_ns ? o->msl_ns : c.msl_ns;
+    c.memory_max = o->memory_max ? o->memory_max : c.memory_max;
+    c.port_first = o->port_first ? o->port_first : c.port_first;
+    c.port_last = o->port_last ? o->port_last : c.port_last;
+    c.trace_rings_max = o->trace_rings_max ? o->trace_rings_max : c.trace_rings_max;
+    e->stack = la_stack_create(&c, p->now_ns);
     if (!e->stack) {
         return false;
     }
@@ -60,9 +67,17 @@ static bool init_end(struct pair_end *e, unsigned n, const struct pair_options *
 bool pair_init(struct pair *p, const struct pair_options *o)
 {
     memset(p, 0, sizeof(*p));
-    bool first = init_end(&p->end[0], 0, o);
-    bool second = init_end(&p->end[1], 1, o);
+    p->options = *o;
+    bool first = init_end(p, 0, 1);
+    bool second = init_end(p, 1, 2);
     return first && second;
+}
+
+void pair_restart(struct pair *p, unsigned n)
+{
+    la_stack_destroy(p->end[n].stack);
+    assert_int_equal(p->end[n].memory.live_bytes, 0);
+    assert_true(init_end(p, n, (uint8_t)(n + 11)));
 }
 
 void pair_end_all(struct pair *p)
@@ -75,30 +90,40 @@ void pair_end_all(struct pair *p)
     }
 }
 
+enum la_reason pair_inject(struct pair *p, unsigned to, const uint8_t *bytes, size_t len)
+{
+    struct la_stack *stack = p->end[to].stack;
+    struct la_frame in;
+    struct la_buf *buf = la_buf_get(stack, len);
+    if (!buf) {
+        return LA_DROP_NO_MEMORY;
+    }
+    memcpy(buf->data, bytes, len);
+    buf->len = (uint32_t)len;
+    la_frame_from_buf(&in, buf);
+    la_stack_input(stack, p->end[to].link, &in, 1, p->now_ns);
+    assert_int_not_equal(in.reason, LA_NONE);
+    if (p->check) {
+        p->check(p, to);
+    }
+    return (enum la_reason)in.reason;
+}
+
 /* One frame over the wire: gathered into a buffer of the other end. */
 static void carry(struct pair *p, unsigned from, const struct la_frame *f)
 {
     uint8_t bytes[LA_BUF_MAX];
-    struct la_stack *to = p->end[1 - from].stack;
-    struct la_frame in;
     size_t len = 0;
 
+    assert_int_not_equal(f->reason, LA_NONE);
     for (unsigned i = 0; i < f->nfrags; i++) {
         memcpy(bytes + len, f->frag[i].data, f->frag[i].len);
         len += f->frag[i].len;
     }
     assert_int_equal(len, f->len);
-    if (p->filter && !p->filter(p->ctx, from, p->serial++, bytes, len)) {
-        return;
+    if (!p->filter || p->filter(p->ctx, from, p->serial++, bytes, len)) {
+        pair_inject(p, 1 - from, bytes, len);
     }
-    struct la_buf *buf = la_buf_get(to, len);
-    if (!buf) {
-        return;
-    }
-    memcpy(buf->data, bytes, len);
-    buf->len = (uint32_t)len;
-    la_frame_from_buf(&in, buf);
-    la_stack_input(to, p->end[1 - from].link, &in, 1, p->now_ns);
 }
 
 static size_t exchange(struct pair *p, unsigned from)
@@ -106,10 +131,11 @@ static size_t exchange(struct pair *p, unsigned from)
     static struct la_frame frames[2][BATCH];
     struct pair_end *e = &p->end[from];
     size_t n = la_stack_output(e->stack, e->link, frames[from], BATCH, p->now_ns);
-    for (size_t i = 0; i < n; i++) {
+    size_t taken = p->take ? p->take(p->ctx, from, n) : n;
+    for (size_t i = 0; i < taken; i++) {
         carry(p, from, &frames[from][i]);
     }
-    la_stack_sent(e->stack, e->link, frames[from], n, n);
+    la_stack_sent(e->stack, e->link, frames[from], n, taken);
     return n;
 }
 
@@ -118,6 +144,16 @@ void pair_settle(struct pair *p)
     for (unsigned turns = 0; exchange(p, 0) + exchange(p, 1) != 0; turns++) {
         assert_true(turns < 1000000);
         p->now_ns += p->delay_ns;
+    }
+}
+
+static void timeouts(struct pair *p)
+{
+    for (unsigned n = 0; n < 2; n++) {
+        la_stack_timeout(p->end[n].stack, p->now_ns);
+        if (p->check) {
+            p->check(p, n);
+        }
     }
 }
 
@@ -133,13 +169,11 @@ void pair_run(struct pair *p, uint64_t ns)
             break;
         }
         p->now_ns = at > p->now_ns ? at : p->now_ns + 1000;
-        la_stack_timeout(p->end[0].stack, p->now_ns);
-        la_stack_timeout(p->end[1].stack, p->now_ns);
+        timeouts(p);
         pair_settle(p);
     }
     p->now_ns = end_ns > p->now_ns ? end_ns : p->now_ns;
-    la_stack_timeout(p->end[0].stack, p->now_ns);
-    la_stack_timeout(p->end[1].stack, p->now_ns);
+    timeouts(p);
     pair_settle(p);
 }
 

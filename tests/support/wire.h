@@ -33,19 +33,19 @@ struct wire {
 static struct wire wire;
 
 /* Where the test writes the IP packet it will send. */
-static uint8_t *wire_ip(void)
+static inline uint8_t *wire_ip(void)
 {
     return wire.out + wire.header;
 }
 
-static void wire_close(void)
+static inline void wire_close(void)
 {
     la_link_close(wire.link);
     assert_int_equal(wire.stack.bufs, 0);
 }
 
 /* Sends the `len` bytes at wire_ip(); `gso_size` 0: one packet; partial: checksum left to do. */
-static void wire_send(size_t len, bool partial, uint16_t gso_size)
+static inline void wire_send(size_t len, bool partial, uint16_t gso_size)
 {
     bool v6 = wire_ip()[0] >> 4 == 6;
     struct la_frame frame;
@@ -62,7 +62,7 @@ static void wire_send(size_t len, bool partial, uint16_t gso_size)
 }
 
 /* Sends an ARP packet from 10.87.0.2 to 10.87.0.1: a request (1) or a reply (2). */
-static void wire_arp(uint8_t operation)
+static inline void wire_arp(uint8_t operation)
 {
     static const uint8_t fixed[8] = {0x08, 0x06, 0, 1, 8, 0, 6, 4};
     uint8_t arp[42] = {0};
@@ -80,7 +80,7 @@ static void wire_arp(uint8_t operation)
 }
 
 /* Learns the kernel's address from any ARP of its own and answers when it asks for 10.87.0.2. */
-static void wire_take_arp(const uint8_t *arp)
+static inline void wire_take_arp(const uint8_t *arp)
 {
     memcpy(wire.kernel_mac, arp + 22, 6);
     if (arp[21] == 1 && arp[41] == 2)
@@ -88,7 +88,7 @@ static void wire_take_arp(const uint8_t *arp)
 }
 
 /* Takes in one frame of the kernel's; true when it was an IP packet of `protocol`. */
-static bool wire_take(uint8_t protocol)
+static inline bool wire_take(uint8_t protocol)
 {
     int n = wire.link->ops->recv(wire.link, &wire.stack, &wire.frame, 1, 0);
     assert_in_range(n, 0, 1);
@@ -107,7 +107,7 @@ static bool wire_take(uint8_t protocol)
 }
 
 /* Waits for the kernel's next packet of a protocol; false when none comes. */
-static bool wire_recv(uint8_t protocol)
+static inline bool wire_recv(uint8_t protocol)
 {
     for (;;) {
         struct pollfd fd = {.fd = wire.link->fd, .events = POLLIN};
@@ -119,7 +119,7 @@ static bool wire_recv(uint8_t protocol)
 }
 
 /* Holds `link`; on Ethernet, asks the kernel for its address. */
-static void wire_open(struct la_link *link)
+static inline void wire_open(struct la_link *link)
 {
     memset(&wire, 0, sizeof(wire));
     wire.link = link;
@@ -135,7 +135,7 @@ static void wire_open(struct la_link *link)
     }
 }
 
-static void wire_check_ping(bool v6, size_t payload)
+static inline void wire_check_ping(bool v6, size_t payload)
 {
     uint8_t protocol = v6 ? PACKET_ICMPV6 : PACKET_ICMP;
     wire_send(packet_ping(wire_ip(), v6, payload), false, 0);
@@ -146,7 +146,7 @@ static void wire_check_ping(bool v6, size_t payload)
 }
 
 /* A socket of the kernel's that listens on 10.87.0.1 port 80. */
-static int kernel_listen(void)
+static inline int kernel_listen(void)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(80)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -157,7 +157,8 @@ static int kernel_listen(void)
 }
 
 /* Sends a segment of ours; the window is as large as it goes without scaling. */
-static void tcp_put(uint32_t seq, uint32_t ack, uint16_t flags, size_t payload, uint16_t gso_size)
+static inline void tcp_put(uint32_t seq, uint32_t ack, uint16_t flags, size_t payload,
+                           uint16_t gso_size)
 {
     uint8_t *ip = wire_ip();
     size_t len = packet_tcp(ip, false, seq, flags, payload, true);
@@ -169,7 +170,7 @@ static void tcp_put(uint32_t seq, uint32_t ack, uint16_t flags, size_t payload, 
 
 /* A connection with the kernel by hand: a super-segment of 30,000 bytes there, and whatever the
  * kernel makes of 60,000 bytes here; `super`: it must be super-segments. */
-static void wire_check_tcp(bool super)
+static inline void wire_check_tcp(bool super)
 {
     static uint8_t bytes[60000];
     int listener = kernel_listen();

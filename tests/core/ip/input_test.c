@@ -355,7 +355,7 @@ static void test_link_local(void **state)
     assert_int_equal(feed(&w, 2, p, len), IP_UDP);
     assert_memory_equal(w.out.src.b, src.b, 16);
     assert_memory_equal(w.out.dst.b, dst.b, 16);
-    assert_int_equal(ip_scope_of(&w.out.src), 2);
+    assert_int_equal(addr_scope_of(&w.out.src), 2);
     assert_int_equal(wire_fold(wire_sum(w.out.data, w.out.len, w.out.pseudo)), 0xffff);
     feed(&w, 1, p + 14, len - 14); /* the same packet on the other link */
     assert_done(&w, LA_DROP_NOT_OURS);

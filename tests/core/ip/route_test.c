@@ -22,7 +22,7 @@ static int route(const char *dst, uint16_t scope, const char *want, struct ip_pa
     if (want) {
         from = parse(want);
     }
-    ip_scope_enter(&to, scope);
+    addr_scope_enter(&to, scope);
     return ip_route(&w.ip, &to, scope, want ? &from : NULL, w.now, path);
 }
 
@@ -86,8 +86,8 @@ static void test_choice(void **state)
             continue;
         }
         struct la_addr src = parse(cases[i].src), hop = parse(cases[i].hop);
-        ip_scope_enter(&src, path.link);
-        ip_scope_enter(&hop, path.link);
+        addr_scope_enter(&src, path.link);
+        addr_scope_enter(&hop, path.link);
         assert_int_equal(path.link, cases[i].link);
         assert_memory_equal(path.src.b, src.b, 16);
         assert_memory_equal(path.next_hop.b, hop.b, 16);

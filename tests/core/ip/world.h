@@ -47,7 +47,7 @@ static inline struct la_addr addr_v6(uint8_t net, uint8_t host)
 static inline struct la_addr link_local(uint16_t link, uint8_t host)
 {
     struct la_addr a = {{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0, host}};
-    ip_scope_enter(&a, link);
+    addr_scope_enter(&a, link);
     return a;
 }
 
@@ -209,8 +209,8 @@ static inline size_t put_ip(uint8_t *p, const struct la_addr *src, const struct 
     }
     struct wire_ipv6 h = {
         .src = *src, .dst = *dst, .payload_len = (uint16_t)payload, .next = proto, .hop_limit = 64};
-    ip_scope_leave(&h.src);
-    ip_scope_leave(&h.dst);
+    addr_scope_leave(&h.src);
+    addr_scope_leave(&h.dst);
     return wire_ipv6_emit(p, &h);
 }
 

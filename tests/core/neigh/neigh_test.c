@@ -189,7 +189,7 @@ static void test_nd_bytes(void **state)
         assert_memory_equal(w.sent + 14 + 48, target.b, 16);
         assert_memory_equal(w.sent + 80, our_mac, 6);
         struct la_addr to = i == 1 ? wire_nd_all_nodes() : froms[i];
-        ip_scope_leave(&to);
+        addr_scope_leave(&to);
         assert_memory_equal(w.sent + 14 + 24, to.b, 16);
         assert_int_equal(w.sent[0], i == 1 ? 0x33 : 2);
     }
