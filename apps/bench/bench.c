@@ -15,11 +15,13 @@ enum { KEY_JSON = OPTION_LONG, KEY_LIST, KEY_SECONDS, KEY_RUNS, KEY_RECORDS, KEY
 static const struct option_line lines[] = {
     {KEY_JSON, "json", NULL, "one JSON object a line", "每行一个 JSON 对象"},
     {KEY_LIST, "list", NULL, "the names, and what they measure", "列出名称及其含义"},
-    {KEY_SECONDS, "seconds", "S", "length of one measurement (default 1)", "单次测量的秒数（默认 1）"},
+    {KEY_SECONDS, "seconds", "S", "length of one measurement (default 1)",
+     "单次测量的秒数（默认 1）"},
     {KEY_RUNS, "runs", "N", "repetitions, of which the median is reported (default 5)",
      "重复次数，报告其中位数（默认 5）"},
-    {KEY_RECORDS, "records", "N", "records of each kind for idle-bytes and index-bytes\n"
-                                  "(default 100000)",
+    {KEY_RECORDS, "records", "N",
+     "records of each kind for idle-bytes and index-bytes\n"
+     "(default 100000)",
      "idle-bytes 与 index-bytes 中每种记录的数量\n（默认 100000）"},
     {KEY_ARCHIVE, "archive", "FILE", "the core's archive, for size (default: next to the program)",
      "size 所测的核心静态库（默认在程序旁边）"},
@@ -29,22 +31,20 @@ static const char usage_en[] =
     "Usage: lastack bench [OPTION...] [NAME...]\n"
     "What the stack costs, in bytes and in time; without a name all of it (--list). The\n"
     "benchmarks take turns, several times, and the median of each is reported.\n\n";
-static const char usage_zh[] =
-    "用法：lastack bench [选项...] [名称...]\n"
-    "协议栈在字节和时间上的开销；不给出名称时全部测量（见 --list）。\n"
-    "各项轮流运行多次，报告各自的中位数。\n\n";
+static const char usage_zh[] = "用法：lastack bench [选项...] [名称...]\n"
+                               "协议栈在字节和时间上的开销；不给出名称时全部测量（见 --list）。\n"
+                               "各项轮流运行多次，报告各自的中位数。\n\n";
 static const char epilogue_en[] =
     "\nEvery figure says how it was measured. What a machine cannot run is skipped by name.\n\n"
     "Examples:\n"
     "  lastack bench pair-bulk pair-pingpong\n"
     "  lastack bench --json tun | jq .value\n"
     "\nExit codes: 0 done, 1 a figure is missing, 2 wrong usage.\n";
-static const char epilogue_zh[] =
-    "\n每个数字都注明测量条件。本机不能运行的项目会按名称跳过。\n\n"
-    "示例：\n"
-    "  lastack bench pair-bulk pair-pingpong\n"
-    "  lastack bench --json tun | jq .value\n"
-    "\n退出码：0 完成，1 缺少某个数字，2 用法错误。\n";
+static const char epilogue_zh[] = "\n每个数字都注明测量条件。本机不能运行的项目会按名称跳过。\n\n"
+                                  "示例：\n"
+                                  "  lastack bench pair-bulk pair-pingpong\n"
+                                  "  lastack bench --json tun | jq .value\n"
+                                  "\n退出码：0 完成，1 缺少某个数字，2 用法错误。\n";
 
 /* ---- the command line ----------------------------------------------------------------------- */
 

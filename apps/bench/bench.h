@@ -27,11 +27,11 @@ typedef void (*bench_run)(struct bench *bench, struct figure *group);
 
 struct figure {
     const char *name, *kind, *unit;
-    bench_run run;     /* the same for the whole group */
-    int variant;       /* which one, for a `run` of several groups */
-    unsigned group;    /* figures in it: 0 for all but the first */
-    bool once;         /* a count */
-    int digits;        /* behind the point, for people */
+    bench_run run;  /* the same for the whole group */
+    int variant;    /* which one, for a `run` of several groups */
+    unsigned group; /* figures in it: 0 for all but the first */
+    bool once;      /* a count */
+    int digits;     /* behind the point, for people */
     enum bench_sense sense;
     double target;
     const char *en, *zh; /* what it is */
@@ -52,7 +52,7 @@ struct bench {
     const char *archive; /* the core's archive, NULL: next to the program */
     struct figure *figures;
     size_t figures_count;
-    int cpu, cpu_peer;   /* the same where there is one only */
+    int cpu, cpu_peer; /* the same where there is one only */
 };
 
 /* ---- figures.c ------------------------------------------------------------------------------ */
@@ -63,8 +63,8 @@ struct figure *bench_figures(size_t *count);
 bool figure_is(const struct figure *figure, const char *name);
 
 void figure_add(struct figure *figure, double value);
-__attribute__((format(printf, 2, 3))) void figures_missing(struct figure *group,
-                                                           const char *format, ...);
+__attribute__((format(printf, 2, 3))) void figures_missing(struct figure *group, const char *format,
+                                                           ...);
 
 /* What a figure was measured under; the same key again replaces. */
 void condition_number(struct figure *figure, const char *key, double value);

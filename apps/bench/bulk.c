@@ -12,16 +12,17 @@
 #include "apps/bench/pair.h"
 
 #define PIECE        (64 * 1024)
-#define BUFFER_BYTES (256 * 1024) /* send and receive buffer: both stay in the second-level cache */
-#define CHECK_BYTES  (16 << 20)
-#define EVENTS       4
+#define BUFFER_BYTES (256 * 1024) /* send and receive buffer: both stay in the second-level cache \
+                                   */
+#define CHECK_BYTES (16 << 20)
+#define EVENTS      4
 
 struct bulk {
     struct pair pair;
     la_handle tx, rx;
     bool in_place, comparing, broken;
     uint64_t sent, received;
-    uint64_t sum;        /* in place the reader adds words up, so that it touches the bytes */
+    uint64_t sum;           /* in place the reader adds words up, so that it touches the bytes */
     uint8_t out[2 * PIECE]; /* the pattern, twice: any place in it is followed by PIECE bytes */
     uint8_t in[PIECE];
 };
@@ -175,8 +176,8 @@ static void conditions(const struct bulk *b, const struct bench *bench, struct f
     condition_number(group, "mtu", e->link->info.mtu);
     condition_number(group, "application_buffer", PIECE);
     condition_number(group, "socket_buffers", BUFFER_BYTES);
-    condition_text(group, "application", b->in_place ? "writes and reads in place"
-                                                     : "copies in and out");
+    condition_text(group, "application",
+                   b->in_place ? "writes and reads in place" : "copies in and out");
     condition_text(group, "checksums", "made and verified in software");
     condition_text(group, "pinning", "one thread for both ends, cpu %d", bench->cpu);
 }

@@ -6,33 +6,33 @@
 
 #include "apps/bench/bench.h"
 
-#define COUNT(name_, kind_, run_, variant_, group_, most_, en_, zh_)                       \
-    {                                                                                      \
-        .name = (name_), .kind = (kind_), .unit = "B", .run = (run_), .once = true,        \
-        .variant = (variant_), .group = (group_), .digits = 1,                             \
-        .sense = (most_) > 0 ? BENCH_AT_MOST : BENCH_NO_TARGET, .target = (most_),         \
-        .en = (en_), .zh = (zh_)                                                           \
+#define COUNT(name_, kind_, run_, variant_, group_, most_, en_, zh_)                            \
+    {                                                                                           \
+        .name = (name_), .kind = (kind_), .unit = "B", .run = (run_), .once = true,             \
+        .variant = (variant_), .group = (group_), .digits = 1,                                  \
+        .sense = (most_) > 0 ? BENCH_AT_MOST : BENCH_NO_TARGET, .target = (most_), .en = (en_), \
+        .zh = (zh_)                                                                             \
     }
 
-#define SPEED(name_, kind_, unit_, digits_, run_, variant_, group_, least_, en_, zh_)      \
-    {                                                                                      \
-        .name = (name_), .kind = (kind_), .unit = (unit_), .run = (run_),                  \
-        .variant = (variant_), .group = (group_), .digits = (digits_),                     \
-        .sense = (least_) > 0 ? BENCH_AT_LEAST : BENCH_NO_TARGET, .target = (least_),      \
-        .en = (en_), .zh = (zh_)                                                           \
+#define SPEED(name_, kind_, unit_, digits_, run_, variant_, group_, least_, en_, zh_)              \
+    {                                                                                              \
+        .name = (name_), .kind = (kind_), .unit = (unit_), .run = (run_), .variant = (variant_),   \
+        .group = (group_), .digits = (digits_),                                                    \
+        .sense = (least_) > 0 ? BENCH_AT_LEAST : BENCH_NO_TARGET, .target = (least_), .en = (en_), \
+        .zh = (zh_)                                                                                \
     }
 
 /* A population gives both: the bytes of its records and their share of the table. */
-#define POPULATION(kind_, variant_, most_)                                                 \
-    COUNT("idle-bytes", kind_, idle_run, variant_, 2, most_, "bytes of an idle record",    \
-          "一条空闲记录的字节数"),                                                                   \
-        COUNT("index-bytes", kind_, idle_run, variant_, 0, 16,                             \
-              "bytes of table a record takes", "每条记录在查找表中占用的字节数")
+#define POPULATION(kind_, variant_, most_)                                                      \
+    COUNT("idle-bytes", kind_, idle_run, variant_, 2, most_, "bytes of an idle record",         \
+          "一条空闲记录的字节数"),                                                              \
+        COUNT("index-bytes", kind_, idle_run, variant_, 0, 16, "bytes of table a record takes", \
+              "每条记录在查找表中占用的字节数")
 
-#define BULK(name_, variant_, least_, en_, zh_)                                            \
+#define BULK(name_, variant_, least_, en_, zh_) \
     SPEED(name_, "throughput", "Gbit/s", 2, bulk_run, variant_, 1, least_, en_, zh_)
 
-#define PINGPONG(name_, conns_, en_, zh_)                                                  \
+#define PINGPONG(name_, conns_, en_, zh_) \
     SPEED(name_, "round-trip", "ns", 0, pingpong_run, conns_, 1, 0, en_, zh_)
 
 static struct figure figures[] = {
@@ -60,7 +60,8 @@ static struct figure figures[] = {
     PINGPONG("pair-pingpong-100k", 100000, "on a random one of 100,000",
              "在 100,000 个中随机选一个"),
     SPEED("pair-connrate", "rate", "1/s", 0, connrate_run, 0, 1, 0,
-          "open, a byte each way, close; TIME-WAIT is kept", "建立、双向各一字节、关闭；保留 TIME-WAIT"),
+          "open, a byte each way, close; TIME-WAIT is kept",
+          "建立、双向各一字节、关闭；保留 TIME-WAIT"),
     SPEED("tun-send", "throughput", "Gbit/s", 2, live_run, 0, 5, 0,
           "to the kernel over TUN, one stream", "经 TUN 发往内核，单个流"),
     SPEED("tun-recv", "throughput", "Gbit/s", 2, live_run, 0, 0, 0,

@@ -51,8 +51,8 @@ static bool failed(struct population *p, const char *what, int64_t rc)
 /* What is charged to records of any kind, the sockets' entries included; tables and trace apart. */
 static struct count count_now(const struct population *p, uint32_t made)
 {
-    static const enum la_memory_kind kinds[] = {LA_MEM_BUFFERS, LA_MEM_CONNECTIONS, LA_MEM_HALF_OPEN,
-                                                LA_MEM_TIME_WAIT, LA_MEM_SOCKETS};
+    static const enum la_memory_kind kinds[] = {LA_MEM_BUFFERS, LA_MEM_CONNECTIONS,
+                                                LA_MEM_HALF_OPEN, LA_MEM_TIME_WAIT, LA_MEM_SOCKETS};
     const struct pair_end *e = &p->pair.end[p->end];
     struct count c = {.index = la_stack_memory(e->stack, LA_MEM_INDEX),
                       .held = e->held_bytes + p->sockets_held};
@@ -141,7 +141,7 @@ static bool make_half_open(struct population *p, uint32_t n)
         return failed(p, "cannot open", rc);
     pair_pass(&p->pair, 0);
     pair_discard(&p->pair, 1);
-    la_tcp_abort(p->pair.end[0].stack, client, LA_RST_ABORTED);
+    la_tcp_abort(p->pair.end[0].stack, client, LA_RST_ABORT);
     pair_discard(&p->pair, 0);
     return true;
 }

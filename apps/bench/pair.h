@@ -9,10 +9,10 @@
 #include <lastack/host.h>
 #include <lastack/tcp.h>
 
-#define PAIR_BATCH     64
-#define PAIR_PORT      7
-#define PAIR_CLIENTS   15    /* addresses of end 0 in each family */
-#define PAIR_PORTS     64000 /* of each of them, from here: */
+#define PAIR_BATCH      64
+#define PAIR_PORT       7
+#define PAIR_CLIENTS    15    /* addresses of end 0 in each family */
+#define PAIR_PORTS      64000 /* of each of them, from here: */
 #define PAIR_PORT_LEAST 1024
 
 struct pair_end {

@@ -178,8 +178,8 @@ static void print_json(const struct bench *bench, const struct figure *figure)
         cJSON_AddStringToObject(line, "skipped", figure->missing);
     } else {
         add_values(figure, line);
-        cJSON *conditions = figure->conditions ? cJSON_Duplicate(figure->conditions, true)
-                                               : cJSON_CreateObject();
+        cJSON *conditions =
+            figure->conditions ? cJSON_Duplicate(figure->conditions, true) : cJSON_CreateObject();
         if (!figure->once)
             cJSON_AddNumberToObject(conditions, "seconds", bench->seconds);
         add_machine(conditions);

@@ -76,8 +76,9 @@ void size_run(struct bench *bench, struct figure *group)
     if (child > 0)
         waitpid(child, &status, 0);
     if (!found || status != 0) {
-        figures_missing(group, status == 127 << 8 ? "size is not there: install binutils"
-                                                  : "size -t does not say the totals of %.150s",
+        figures_missing(group,
+                        status == 127 << 8 ? "size is not there: install binutils"
+                                           : "size -t does not say the totals of %.150s",
                         path);
         return;
     }

@@ -11,7 +11,7 @@ static inline void la_assert_failed(const struct la_assert_handler *handler, con
                                     const char *file, int line)
 {
     if (handler && handler->fail) {
-        handler->fail(handler->ctx, expression, file, line);
+        (handler->fail)(handler->ctx, expression, file, line);
     }
     __builtin_trap();
 }

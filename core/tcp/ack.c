@@ -116,7 +116,9 @@ static void same_ack(struct tcb *t, struct tcp_env *env, const struct tcp_segmen
                      bool window_changed, enum la_reason *verdict)
 {
     uint32_t seg_len = seg->text_cut ? 1 : seg->seg_len;
-    if (!tcp_duplicate_ack(tcp_outstanding(t), seg_len, window_changed, t->snd_una, seg->ack)) {
+    /* An answer to a probe of a closed window tells of no loss. */
+    bool in_flight = tcp_outstanding(t) && !(t->flags & TCP_F_PERSIST);
+    if (!tcp_duplicate_ack(in_flight, seg_len, window_changed, t->snd_una, seg->ack)) {
         *verdict = window_changed ? LA_TAKE_WINDOW : LA_TAKE_ACK_OLD;
         return;
     }
