@@ -84,6 +84,15 @@ void cpu_choose(struct bench *bench);
 /* Binds the calling process; false when that is forbidden. */
 bool cpu_pin(int cpu);
 
+/* A stretch of work of this thread, which never sleeps: measured in processor time, so that what
+ * others run on the same processor meanwhile does not count. On an idle machine it is the time that
+ * passed; how much of that the thread had is told. */
+struct cpu_stretch {
+    uint64_t cpu_ns, wall_ns;
+};
+struct cpu_stretch cpu_stretch_begin(void);
+double cpu_stretch_end(const struct cpu_stretch *begin, struct figure *figure);
+
 /* ---- the runs ------------------------------------------------------------------------------- */
 
 void size_run(struct bench *bench, struct figure *group);

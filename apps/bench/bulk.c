@@ -11,9 +11,10 @@
 #include "apps/bench/bench.h"
 #include "apps/bench/pair.h"
 
-#define PIECE        (64 * 1024)
-#define BUFFER_BYTES (256 * 1024) /* send and receive buffer: both stay in the second-level cache \
-                                   */
+#define PIECE (64 * 1024)
+#define BUFFER_BYTES                                                             \
+    (256 * 1024) /* send and receive buffer: both stay in the second-level cache \
+                  */
 #define CHECK_BYTES (16 << 20)
 #define EVENTS      4
 
@@ -150,13 +151,13 @@ static void measure(struct bulk *b, const struct bench *bench, struct figure *gr
 {
     struct la_stack_stats before, after;
     uint64_t start_bytes = b->received;
-    uint64_t start_ns = la_clock_ns();
-    uint64_t end_ns = start_ns + (uint64_t)(bench->seconds * 1e9);
+    uint64_t end_ns = la_clock_ns() + (uint64_t)(bench->seconds * 1e9);
     la_stack_stats(b->pair.end[0].stack, &before);
+    struct cpu_stretch stretch = cpu_stretch_begin();
     do {
         turn(b);
     } while (b->pair.now_ns < end_ns);
-    double elapsed_ns = (double)(la_clock_ns() - start_ns);
+    double elapsed_ns = cpu_stretch_end(&stretch, group);
     uint64_t bytes = b->received - start_bytes;
     la_stack_stats(b->pair.end[0].stack, &after);
     uint64_t segments = after.frames_out - before.frames_out;

@@ -53,16 +53,16 @@ static bool one(struct pair *p, uint32_t n)
 
 static void measure(struct pair *p, const struct bench *bench, struct figure *group)
 {
-    uint64_t start_ns = la_clock_ns();
-    uint64_t end_ns = start_ns + (uint64_t)(bench->seconds * 1e9);
+    uint64_t end_ns = la_clock_ns() + (uint64_t)(bench->seconds * 1e9);
     uint32_t n = 0;
+    struct cpu_stretch stretch = cpu_stretch_begin();
     do {
         if (!one(p, n++)) {
             figures_missing(group, "connection %u did not go as it should", n);
             return;
         }
     } while (p->now_ns < end_ns && n < CONNS_MAX);
-    double elapsed_ns = (double)(la_clock_ns() - start_ns);
+    double elapsed_ns = cpu_stretch_end(&stretch, group);
     struct la_stack_stats stats[2];
     la_stack_stats(p->end[0].stack, &stats[0]);
     la_stack_stats(p->end[1].stack, &stats[1]);

@@ -8,8 +8,8 @@
  *   time-wait    at the end that opened and closed first
  *   half-open    at the listening end: SYNs come, its answers are thrown away
  *
- * The share of the table is the largest that was seen while the population grew from a thousand on,
- * because a table that has just grown is emptier than one that is about to. */
+ * A table that has just grown is emptier than one that is about to, and while it grows both arrays
+ * are there: the largest share that was seen from a thousand records on is told as a condition. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +67,7 @@ static void share_note(struct population *p, uint32_t made)
 {
     if (made < SHARE_FROM && made != p->total)
         return;
-    double share = (double)(count_now(p, made).index - p->before.index) / made;
+    double share = (double)((count_now(p, made).index - p->before.index) * 100 / made) / 100;
     if (share > p->share_max)
         p->share_max = share;
 }
@@ -196,6 +196,12 @@ static bool populate(struct population *p, int kind)
     return made == p->total;
 }
 
+/* With two digits behind the point. */
+static double per_record(uint64_t bytes, const struct population *p)
+{
+    return (double)(bytes * 100 / p->total) / 100;
+}
+
 static void conditions(const struct population *p, struct figure *group)
 {
     struct la_endpoint server = pair_server(p->v6);
@@ -214,7 +220,8 @@ static void conditions(const struct population *p, struct figure *group)
                        PAIR_PORTS);
     }
     condition_number(&group[0], "allocator_bytes_a_record",
-                     (double)((now.held - p->before.held) * 100 / p->total) / 100);
+                     per_record(now.held - p->before.held, p));
+    condition_number(&group[1], "largest_while_growing", p->share_max);
 }
 
 void idle_run(struct bench *bench, struct figure *group)
@@ -231,7 +238,7 @@ void idle_run(struct bench *bench, struct figure *group)
     if (populate(p, kind)) {
         struct count now = count_now(p, p->total);
         figure_add(&group[0], (double)(now.records - p->before.records) / p->total);
-        figure_add(&group[1], p->share_max);
+        figure_add(&group[1], (double)(now.index - p->before.index) / p->total);
         conditions(p, group);
     } else {
         figures_missing(group, "%s", p->why);

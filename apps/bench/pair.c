@@ -151,6 +151,14 @@ void pair_discard(struct pair *p, unsigned from)
         la_stack_sent(e->stack, e->id, p->frames, n, n);
 }
 
+void pair_forget_events(struct pair *p)
+{
+    struct la_event events[PAIR_BATCH];
+    for (unsigned n = 0; n < 2; n++)
+        while (la_stack_poll(p->end[n].stack, events, PAIR_BATCH) > 0)
+            ;
+}
+
 int pair_connect(struct pair *p, uint32_t n, bool v6, const struct la_tcp_options *options,
                  la_handle *client, la_handle *server)
 {

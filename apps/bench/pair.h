@@ -50,6 +50,9 @@ void pair_settle(struct pair *p);
 /* The same for an end whose frames are thrown away. */
 void pair_discard(struct pair *p, unsigned from);
 
+/* Takes the events of both ends that wait, and drops them. */
+void pair_forget_events(struct pair *p);
+
 /* Opens the n-th connection and accepts it; 0 or la_err. */
 int pair_connect(struct pair *p, uint32_t n, bool v6, const struct la_tcp_options *options,
                  la_handle *client, la_handle *server);

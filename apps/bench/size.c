@@ -1,6 +1,7 @@
 /* size: what `size -t` says of the core's archive, text, data and bss together. Text counts
  * constants and unwind tables too. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -81,7 +81,7 @@ static void write_all_it_takes(struct stream_end *e)
 static bool send_stream(struct stream_end *e, double seconds)
 {
     struct la_tcp_options options;
-    struct la_endpoint to = {.addr = node_kernel_v4(), .port = PORT_SEND};
+    struct la_endpoint to = {.addr = node_kernel_addr(false), .port = PORT_SEND};
     options_make(&options);
     int rc = la_tcp_open(e->node->stack, NULL, &to, &options, &e->conn);
     if (rc < 0)
@@ -118,7 +118,7 @@ static bool send_end(struct stream_end *e)
 
 bool tun_send_measure(struct live_page *page, struct node *node, int cpu_peer, double seconds)
 {
-    struct la_endpoint at = {.addr = node_kernel_v4(), .port = PORT_SEND};
+    struct la_endpoint at = {.addr = node_kernel_addr(false), .port = PORT_SEND};
     struct stream_end e;
     int listener = kernel_listen(page, &at);
     if (listener < 0)
@@ -178,7 +178,7 @@ static bool receive_stream(struct stream_end *e, la_handle listener, double seco
 bool tun_recv_measure(struct live_page *page, struct node *node, int cpu_peer, double seconds)
 {
     struct la_tcp_options options;
-    struct la_endpoint at = {.addr = la_addr_v4(10, 87, 0, 2), .port = PORT_RECV};
+    struct la_endpoint at = {.addr = node_lastack_addr(false), .port = PORT_RECV};
     struct stream_end e;
     la_handle listener;
     options_make(&options);

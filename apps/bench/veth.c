@@ -24,7 +24,7 @@ static const struct la_endpoint there = {
 /* Moves an interface to the network namespace of a process. */
 static bool link_move(const char *ifname, pid_t pid)
 {
-    char buffer[MNL_SOCKET_BUFFER_SIZE];
+    char buffer[8192]; /* MNL_SOCKET_BUFFER_SIZE at most */
     struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
     struct ifinfomsg *link = mnl_nlmsg_put_extra_header(message, sizeof(*link));
     message->nlmsg_type = RTM_NEWLINK;

@@ -10,38 +10,10 @@
 
 /* ---- replies without a connection ----------------------------------------------------------- */
 
-static void trace_stateless(struct la_stack *s, enum la_trace_what what, const struct wire_tcp *h,
-                            uint32_t len, uint8_t state, enum la_reason reason, uint32_t conn)
-{
-    struct la_trace_record r = {
-        .time_ns = s->env.now_ns,
-        .conn = conn,
-        .seq = h->seq,
-        .ack = h->ack,
-        .wnd = h->wnd,
-        .len = (uint16_t)(len > UINT16_MAX ? UINT16_MAX : len),
-        .flags = h->flags,
-        .reason = (uint8_t)reason,
-        .what_state = LA_TRACE_PACK((uint8_t)what, state),
-    };
-    trace_put(&s->trace, NULL, &r);
-    if (!(h->flags & LA_TH_SYN)) {
-        return;
-    }
-    uint16_t present = (h->options & WIRE_TCP_TS) ? LA_TRACE_OPT_TIMESTAMPS : 0;
-    present |= (h->options & WIRE_TCP_SACK_OK) ? LA_TRACE_OPT_SACK : 0;
-    r.seq = (h->options & WIRE_TCP_MSS) ? h->mss : 0;
-    r.ack = (h->options & WIRE_TCP_TS) ? h->tsval : 0;
-    r.len = (h->options & WIRE_TCP_WSCALE) ? h->wscale : 255;
-    r.flags = present;
-    r.what_state = LA_TRACE_PACK(LA_TRACE_OPTIONS, state);
-    trace_put(&s->trace, NULL, &r);
-}
-
 void stack_trace_in(struct la_stack *s, const struct arrival *a, uint8_t state,
                     enum la_reason verdict)
 {
-    trace_stateless(s, LA_TRACE_IN, &a->seg.h, a->seg.len, state, verdict, a->conn);
+    tcp_trace_header(&s->env, NULL, a->conn, state, LA_TRACE_IN, &a->seg.h, a->seg.len, verdict);
 }
 
 void stack_trace_peer(struct la_stack *s, const struct flow_key *key, uint32_t conn)
@@ -62,7 +34,7 @@ void stack_reply(struct la_stack *s, const struct flow_key *key, const struct wi
     uint8_t bytes[WIRE_TCP_HEADER_MAX];
     struct ip_path path;
 
-    trace_stateless(s, LA_TRACE_OUT, h, 0, state, reason, conn);
+    tcp_trace_header(&s->env, NULL, conn, state, LA_TRACE_OUT, h, 0, reason);
     if (ip_route(&s->ip, &key->raddr, 0, &key->laddr, s->env.now_ns, &path) != LA_OK) {
         return;
     }

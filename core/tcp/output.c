@@ -148,9 +148,16 @@ static uint32_t sendable(const struct tcb *t)
     return tcp_may_send(&q);
 }
 
+/* The window opened after a probe: its byte is not a segment of its own. */
+static bool only_probed(const struct tcb *t)
+{
+    return t->backoff == 0 && seq_eq(t->snd_nxt, t->snd_una) &&
+           seq_eq(seq_add(t->snd_una, 1), t->snd_max);
+}
+
 static enum la_reason data_reason(const struct tcb *t, seq32 end)
 {
-    if (seq_lt(t->snd_nxt, t->snd_max)) {
+    if (seq_lt(t->snd_nxt, t->snd_max) && seq_le(end, t->snd_max)) {
         return LA_RTX_TIMEOUT;
     }
     bool beyond = seq_len(t->snd_una, end) > t->cc.cwnd;
@@ -162,7 +169,8 @@ static struct tcp_plan plan_data(const struct tcb *t, uint32_t most)
     if (!may_send_data(t) || seq_ge(t->snd_nxt, t->snd_end)) {
         return nothing;
     }
-    uint32_t len = seq_lt(t->snd_nxt, t->snd_max) ? sendable_again(t) : sendable(t);
+    bool again = seq_lt(t->snd_nxt, t->snd_max) && !only_probed(t);
+    uint32_t len = again ? sendable_again(t) : sendable(t);
     if (len == 0) {
         return nothing;
     }

@@ -50,23 +50,39 @@ void tcp_note(struct tcb *t, struct tcp_env *env, enum la_trace_what what, enum 
     trace_put(env->trace, t->ring, &r);
 }
 
-static void trace_options(struct tcb *t, struct tcp_env *env, const struct wire_tcp *h,
-                          enum la_reason why)
+static void trace_options(struct tcp_env *env, struct trace_ring *ring,
+                          const struct la_trace_record *segment, const struct wire_tcp *h)
 {
-    uint16_t present = 0;
-    present |= (h->options & WIRE_TCP_TS) ? LA_TRACE_OPT_TIMESTAMPS : 0;
-    present |= (h->options & WIRE_TCP_SACK_OK) ? LA_TRACE_OPT_SACK : 0;
+    struct la_trace_record r = *segment;
+    r.seq = (h->options & WIRE_TCP_MSS) ? h->mss : 0;
+    r.ack = (h->options & WIRE_TCP_TS) ? h->tsval : 0;
+    r.wnd = 0;
+    r.len = (h->options & WIRE_TCP_WSCALE) ? h->wscale : 255;
+    r.flags = (h->options & WIRE_TCP_TS) ? LA_TRACE_OPT_TIMESTAMPS : 0;
+    r.flags |= (h->options & WIRE_TCP_SACK_OK) ? LA_TRACE_OPT_SACK : 0;
+    r.what_state = LA_TRACE_PACK(LA_TRACE_OPTIONS, LA_TRACE_STATE_OF(segment));
+    trace_put(env->trace, ring, &r);
+}
+
+void tcp_trace_header(struct tcp_env *env, struct trace_ring *ring, uint32_t conn, uint8_t state,
+                      enum la_trace_what what, const struct wire_tcp *h, uint32_t len,
+                      enum la_reason why)
+{
     struct la_trace_record r = {
         .time_ns = env->now_ns,
-        .conn = t->conn,
-        .seq = (h->options & WIRE_TCP_MSS) ? h->mss : 0,
-        .ack = (h->options & WIRE_TCP_TS) ? h->tsval : 0,
-        .len = (h->options & WIRE_TCP_WSCALE) ? h->wscale : 255,
-        .flags = present,
+        .conn = conn,
+        .seq = h->seq,
+        .ack = h->ack,
+        .wnd = h->wnd,
+        .len = (uint16_t)(len > UINT16_MAX ? UINT16_MAX : len),
+        .flags = h->flags,
         .reason = (uint8_t)why,
-        .what_state = LA_TRACE_PACK(LA_TRACE_OPTIONS, t->state),
+        .what_state = LA_TRACE_PACK((uint8_t)what, state),
     };
-    trace_put(env->trace, t->ring, &r);
+    trace_put(env->trace, ring, &r);
+    if (h->flags & LA_TH_SYN) {
+        trace_options(env, ring, &r, h);
+    }
 }
 
 void tcp_trace_segment(struct tcb *t, struct tcp_env *env, enum la_trace_what what,
@@ -75,21 +91,7 @@ void tcp_trace_segment(struct tcb *t, struct tcp_env *env, enum la_trace_what wh
     if (!t->ring) {
         t->ring = trace_ring_get(env->trace, t->conn);
     }
-    struct la_trace_record r = {
-        .time_ns = env->now_ns,
-        .conn = t->conn,
-        .seq = h->seq,
-        .ack = h->ack,
-        .wnd = h->wnd,
-        .len = (uint16_t)(len > UINT16_MAX ? UINT16_MAX : len),
-        .flags = h->flags,
-        .reason = (uint8_t)why,
-        .what_state = LA_TRACE_PACK((uint8_t)what, t->state),
-    };
-    trace_put(env->trace, t->ring, &r);
-    if (h->flags & LA_TH_SYN) {
-        trace_options(t, env, h, why);
-    }
+    tcp_trace_header(env, t->ring, t->conn, t->state, what, h, len, why);
 }
 
 void tcp_set_state(struct tcb *t, struct tcp_env *env, enum la_tcp_state to, enum la_reason why)

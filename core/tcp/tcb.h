@@ -249,6 +249,10 @@ void tcp_note(struct tcb *t, struct tcp_env *env, enum la_trace_what what, enum 
               uint32_t value, uint32_t len);
 void tcp_trace_segment(struct tcb *t, struct tcp_env *env, enum la_trace_what what,
                        const struct wire_tcp *h, uint32_t len, enum la_reason why);
+/* The same for a segment without a control block; `ring` NULL: the stack's own. */
+void tcp_trace_header(struct tcp_env *env, struct trace_ring *ring, uint32_t conn, uint8_t state,
+                      enum la_trace_what what, const struct wire_tcp *h, uint32_t len,
+                      enum la_reason why);
 
 /* Do the invariants hold? In tests and simulations after every event. */
 bool tcp_invariants(const struct tcb *t);

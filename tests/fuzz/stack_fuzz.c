@@ -5,6 +5,7 @@
  * connection's peer, whose numbers count from what the stack expects and whose checksums are right;
  * user calls; time. Oracles: every frame has a verdict; frames out add up and have a reason; the
  * invariants of every connection; the deadline is never in the past; memory back to zero. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,21 +30,14 @@ static void put(void *ctx, void *ptr, size_t size)
     free(ptr);
 }
 
-static void require(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
 static void assertion_failed(void *ctx, const char *expression, const char *file, int line)
 {
     (void)ctx;
-    (void)expression;
-    (void)file;
-    (void)line;
+    fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, expression);
     abort();
 }
+
+#define require(holds) ((holds) ? (void)0 : assertion_failed(NULL, #holds, __FILE__, __LINE__))
 
 struct fuzz {
     struct la_stack *s;
@@ -401,14 +395,16 @@ static void end(struct fuzz *f)
         (void)la_tcp_close(f->s, f->conns[i]);
     }
     require(la_tcp_close(f->s, f->listener) == 0 && la_udp_close(f->s, f->udp) == 0);
-    for (unsigned i = 0; i < 400 && la_stack_next_deadline(f->s) != UINT64_MAX; i++) {
-        take_output(f, 16);
+    for (unsigned i = 0; i < 2000; i++) {
+        while (la_stack_has_output(f->s, f->link)) {
+            take_output(f, 16);
+        }
         uint64_t at = la_stack_next_deadline(f->s);
+        if (at == UINT64_MAX) {
+            break;
+        }
         f->now = at > f->now ? at : f->now;
         la_stack_timeout(f->s, f->now);
-    }
-    while (la_stack_has_output(f->s, f->link)) {
-        take_output(f, 16);
     }
     struct la_stack_stats st;
     la_stack_stats(f->s, &st);

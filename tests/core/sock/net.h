@@ -57,11 +57,11 @@ static inline bool node_create(struct node *n, unsigned end)
     return n->table != NULL;
 }
 
-/* False: the `fail_here`-th allocation of end 0 failed on the way; 0: none does. */
-static inline bool net_create(unsigned fail_here)
+/* The `fail_at`-th allocation of an end fails (0: none does); false: it was one of these. */
+static inline bool net_create(unsigned end, unsigned fail_at)
 {
     struct pair_options options = pair_defaults();
-    options.fail_at[0] = fail_here;
+    options.fail_at[end] = fail_at;
     here = there = (struct node){0};
     return pair_init(&net, &options) && node_create(&here, 0) && node_create(&there, 1);
 }
@@ -75,7 +75,7 @@ static inline void net_destroy(void)
 
 static inline int net_setup(void **state)
 {
-    assert_true(net_create(0));
+    assert_true(net_create(0, 0));
     return 0;
 }
 

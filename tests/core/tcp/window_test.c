@@ -145,10 +145,10 @@ static void shrinks(struct tcp_harness *h)
     tcp_window_in(h, 3501, 0);
     tcp_silent(h);
     tcp_window_in(h, 3501, 6000);
-    while (tcp_waiting(h) != 0) {
-        (void)tcp_next(h);
+    for (unsigned i = 0; i < 20 && tcp_rel(h, h->t.snd_una) != 9001; i++) {
+        struct tcp_out *o = tcp_next(h);
+        tcp_window_in(h, o->seq + o->len, 6000);
     }
-    tcp_window_in(h, 9001, 6000);
     assert_int_equal(h->t.snd_una.v, h->t.snd_end.v);
     assert_false(tcp_timer_due(h));
 }
@@ -202,7 +202,7 @@ static void acks_while_shrunk(struct tcp_harness *h)
     tcp_say(h, 3000, 0);
     h->out_head = h->out_tail;
     tcp_window_in(h, 1, 0);
-    tcp_segment_in(h, ACK, 1001, 1, 100);
+    tcp_feed(h, &(struct tcp_in){.flags = ACK, .seq = 1001, .ack = 1, .len = 100, .wnd = -1});
     tcp_expect(h, ACK, 1, 1, 0);
 }
 
