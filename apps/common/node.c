@@ -131,26 +131,42 @@ static int address_give(struct node *node, const struct la_addr *addr, uint8_t p
     return rc;
 }
 
-static int addresses_give(struct node *node, const struct node_options *options, uint32_t mtu,
+static void addresses_default(struct node_options *options, uint32_t mtu)
+{
+    options->addrs[0].addr = node_lastack_addr(false);
+    options->addrs[0].prefix = 24;
+    options->addrs[1].addr = node_lastack_addr(true);
+    options->addrs[1].prefix = 64;
+    options->addrs_count = mtu >= MTU_IPV6_MIN ? 2 : 1;
+}
+
+static int gateway_give(struct node *node, const struct node_options *options,
+                        const struct la_addr *gateway, struct la_message *why)
+{
+    char text[LA_ADDR_TEXT_MAX];
+    struct la_addr all = la_addr_is_v4(gateway) ? la_addr_any_v4() : la_addr_any_v6();
+    bool near = la_addr_is_link_local(gateway);
+    int rc = LA_ENETUNREACH;
+    for (size_t i = 0; i < options->addrs_count; i++)
+        near |= la_addr_in_prefix(gateway, &options->addrs[i].addr, options->addrs[i].prefix);
+    if (near)
+        rc = la_stack_route_add(node->stack, la_host_link_id(node->host), &all, 0, gateway);
+    if (rc < 0) {
+        la_addr_format(gateway, text);
+        explain(why, "cannot use the gateway %s: %s; choose one in the network of an --addr", text,
+                la_err_text(rc));
+    }
+    return rc;
+}
+
+static int addresses_give(struct node *node, const struct node_options *options,
                           struct la_message *why)
 {
-    const struct la_addr v4 = node_lastack_addr(false), v6 = node_lastack_addr(true);
     int rc = 0;
-    if (options->addrs_count == 0) {
-        rc = address_give(node, &v4, 24, why);
-        if (rc == 0 && mtu >= MTU_IPV6_MIN)
-            rc = address_give(node, &v6, 64, why);
-    }
     for (size_t i = 0; i < options->addrs_count && rc == 0; i++)
         rc = address_give(node, &options->addrs[i].addr, options->addrs[i].prefix, why);
-    for (size_t i = 0; i < options->gateways_count && rc == 0; i++) {
-        const struct la_addr *gateway = &options->gateways[i];
-        struct la_addr all = la_addr_is_v4(gateway) ? la_addr_any_v4() : la_addr_any_v6();
-        rc = la_stack_route_add(node->stack, la_host_link_id(node->host), &all, 0, gateway);
-        if (rc < 0)
-            explain(why, "cannot route over the gateway: %s; is it in the network of an --addr?",
-                    la_err_text(rc));
-    }
+    for (size_t i = 0; i < options->gateways_count && rc == 0; i++)
+        rc = gateway_give(node, options, &options->gateways[i], why);
     return rc;
 }
 
@@ -171,7 +187,9 @@ static struct la_stack *stack_make(const struct node_options *options, const uin
 static int join(struct node *node, struct la_link *link, const struct node_options *options,
                 const uint8_t seed[32], struct la_message *why)
 {
-    uint32_t mtu = link->info.mtu;
+    struct node_options with_addresses = *options;
+    if (options->addrs_count == 0)
+        addresses_default(&with_addresses, link->info.mtu);
     snprintf(node->link_name, sizeof(node->link_name), "%s", link->name);
     node->stack = stack_make(options, seed);
     int rc = node->stack ? la_host_create(node->stack, link, &node->host) : LA_ENOMEM;
@@ -182,7 +200,7 @@ static int join(struct node *node, struct la_link *link, const struct node_optio
             la_stack_destroy(node->stack);
         return rc;
     }
-    rc = addresses_give(node, options, mtu, why);
+    rc = addresses_give(node, &with_addresses, why);
     if (rc < 0)
         node_close(node);
     return rc;

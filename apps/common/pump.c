@@ -104,7 +104,7 @@ static size_t input_piece(struct pump *p)
         return 0;
     }
     int64_t got = stream_read(&p->in, data, len);
-    if (got == 0 || got == -EIO) { /* EIO: a terminal that has gone */
+    if (got == 0 || got == -EIO || got == -EBADF) { /* a terminal that has gone; no input at all */
         input_end(p);
         return 0;
     }

@@ -85,7 +85,7 @@ static void opened(struct nc *nc)
     phase_begin(nc, NC_OPEN);
     nc->open_ns = nc->heard_ns = nc->node.clock_ns;
     pump_begin(&nc->pump, nc->node.host, nc->conn, input_of(nc), STDOUT_FILENO);
-    nc->pump.half_close = nc->options->half_close || nc->options->no_input;
+    nc->pump.half_close = nc->options->half_close;
     /* As in OpenBSD's netcat, but what a file or pipe still holds is sent to its end. */
     nc->pump.follows_peer = nc->options->listen && isatty(STDIN_FILENO);
     la_tcp_info(nc->node.stack, nc->conn, &nc->info);

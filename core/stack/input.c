@@ -344,12 +344,26 @@ static void input_one(struct la_stack *s, struct merge *m, uint8_t link, struct 
     }
 }
 
+/* The caller named no link of this stack: its buffers are taken over all the same. */
+static void refuse_frames(struct la_stack *s, struct la_frame *frames, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_put(&s->pool, frames[i].frag[0].buf);
+        frames[i].reason = LA_DROP_NOT_OURS;
+        s->trace.counters[LA_DROP_NOT_OURS]++;
+    }
+}
+
 void la_stack_input(struct la_stack *s, int link, struct la_frame *frames, size_t n,
                     uint64_t now_ns)
 {
     struct merge m;
     merge_init(&m);
     stack_clock(s, now_ns);
+    if (link < 1 || link > s->ip.routes.link_count) {
+        refuse_frames(s, frames, n);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         if (i + 1 < n) {
             __builtin_prefetch(frames[i + 1].frag[0].data);

@@ -299,6 +299,9 @@ void la_stack_sent(struct la_stack *s, int link, struct la_frame *frames, size_t
 
 bool la_stack_has_output(const struct la_stack *s, int link)
 {
+    if (link < 1 || link > s->ip.routes.link_count) {
+        return false;
+    }
     const struct link_queue *q = &s->links[link];
     return q->kept_count != 0 || q->out.head || q->datagrams.head ||
            ip_has_output(&s->ip, (uint8_t)link) ||

@@ -81,7 +81,8 @@ void tcp_trace_header(struct tcp_env *env, struct trace_ring *ring, uint32_t con
     };
     trace_put(env->trace, ring, &r);
     if (h->flags & LA_TH_SYN) {
-        trace_options(env, ring, &r, h);
+        struct la_trace_record copy = r; /* `r` itself has no address: it goes straight in */
+        trace_options(env, ring, &copy, h);
     }
 }
 

@@ -244,7 +244,9 @@ static int64_t nothing_to_read(const struct tcb *t, bool *end)
     return t->state == LA_TCP_CLOSED ? LA_ENOTCONN : LA_EAGAIN;
 }
 
-/* RFC 9293 3.8.6.2.2: the application has read; is the window worth an update? */
+/* RFC 9293 3.8.6.2.2: the application has read; is the window worth an update? It is when the peer
+ * may be stuck, and a quarter of the buffer ahead of that on a stream long enough to get there: a
+ * short request is acknowledged with its answer, not by an update of its own. */
 static void window_may_open(struct tcb *t)
 {
     if (t->flags & TCP_F_FIN_RCVD || !tcp_synchronized(t)) {
@@ -252,8 +254,9 @@ static void window_may_open(struct tcb *t)
     }
     uint32_t offered = tcp_rcv_wnd(t);
     uint32_t wnd = tcp_window_to_offer(offered, tcp_rcv_room(t), t->opt.rcvbuf, t->rcv_mss);
-    uint32_t worth = offered < 2U * t->rcv_mss ? 1 : t->opt.rcvbuf / 4;
-    if (wnd - offered >= worth && wnd != offered) {
+    bool stuck = offered < 2U * t->rcv_mss && wnd != offered;
+    uint32_t quarter = t->opt.rcvbuf / 4;
+    if (stuck || (t->bytes_in >= quarter && wnd - offered >= quarter && wnd != offered)) {
         tcp_ack_now(t, LA_ACK_WINDOW);
     }
 }

@@ -154,8 +154,8 @@ typedef uint64_t la_handle;
 #define LA_EV_WRITABLE    0x008 /* room in the send buffer */
 #define LA_EV_PEER_CLOSED 0x010 /* the peer sent FIN */
 #define LA_EV_ERROR       0x020 /* the connection is gone: `error` says why */
-#define LA_EV_RELEASED    0x040 /* a lent buffer is free again */
-#define LA_EV_CLOSED      0x080 /* the connection ended in order; the handle is stale now */
+#define LA_EV_RELEASED    0x040 /* a lent buffer is free again: la_tcp_released() */
+#define LA_EV_CLOSED      0x080 /* ended in order on both sides; the handle stays until closed */
 #define LA_EV_URGENT      0x100 /* urgent data appeared or its end moved (RFC 9293 3.8.5) */
 #define LA_EV_SOFT_ERROR  0x200 /* delivery in doubt: `error` says why (RFC 9293 3.9.1.8) */
 

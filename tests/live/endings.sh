@@ -14,10 +14,10 @@ peer_half_closes() {
     err_has LAST-ACK
 }
 
-# Lastack ends its side and goes on receiving.
+# Lastack ends its side and goes on receiving. (netcat must connect: with -l it ends with its peer.)
 lastack_half_closes() {
-    echo early | lastack_nc -N --trace --time-wait 1s \
-        --peer "{ sleep 0.3; echo late; } | $netcat -N -l 5000 >there" 10.87.0.1 5000 >here ||
+    echo early | lastack_nc -l -N --trace --time-wait 1s \
+        --peer "{ sleep 0.3; echo late; } | $netcat -N 10.87.0.2 5000 >there" 5000 >here ||
         fail "exit code $?"
     [ "$(cat here)" = late ] && [ "$(cat there)" = early ] || fail "words were lost"
     err_has FIN-WAIT-2
@@ -83,21 +83,33 @@ time_wait() {
 # A signal resets what is open, and the peer learns of it.
 signal_resets() {
     rm -f here
-    mkfifo -m 600 hold 2>/dev/null
-    lastack_nc -l --trace --pcap signal.pcapng \
-        --peer "{ echo hello; sleep 5; } | $netcat 10.87.0.2 5000" 5000 <>hold >here &
-    local i nc=$!
-    for i in $(seq 100); do
-        [ -s here ] && break
-        sleep 0.05
-    done
-    [ "$(cat here)" = hello ] || fail "no connection came about"
-    # timeout(1) passes the signal on.
+    lastack_nc_start -l -d --trace --peer "{ echo hello; sleep 5; } | $netcat 10.87.0.2 5000" \
+        5000 >here
+    until_true [ -s here ]
     kill -TERM $nc
-    exit_code 124 wait $nc 2>/dev/null || true
+    exit_code 1 wait $nc
+    [ "$(cat here)" = hello ] || fail "the word was lost"
     err_has '^lastack nc: interrupted: the open connection was reset'
-    err_has 'RST.*'
+    err_has ' RST'
     err_has 'reset: the process ended'
+}
+
+# In TIME-WAIT there is nothing to reset any more: what was to be done is done.
+signal_leaves_time_wait() {
+    lastack_nc_start -l -N --peer "$netcat 10.87.0.2 5000" 5000 </dev/null >here
+    until_true grep -qs . /proc/$nc/stat
+    sleep 0.5
+    kill -TERM $nc
+    exit_code 0 wait $nc
+    err_has '^left TIME-WAIT .* early'
+}
+
+signal_while_listening() {
+    lastack_nc_start -l 5000 </dev/null >here
+    until_true grep -qs listening err
+    kill -TERM $nc
+    exit_code 1 wait $nc
+    err_has '^lastack nc: interrupted before a connection was open'
 }
 
 output_goes_away() {
@@ -137,5 +149,6 @@ peer_status() {
 
 inner_half "$@"
 in_worlds peer_half_closes lastack_half_closes input_ends_without_fin reset_by_the_peer refused \
-    connecting_times_out no_route silence_times_out time_wait signal_resets output_goes_away \
-    disk_full descriptors_closed peer_status
+    connecting_times_out no_route silence_times_out time_wait signal_resets \
+    signal_leaves_time_wait signal_while_listening output_goes_away disk_full \
+    descriptors_closed peer_status

@@ -77,11 +77,12 @@ size_t peer_bytes(const struct peer *p, const struct peer_segment *s, uint8_t *b
     bool v6 = !la_addr_is_v4(&src);
     struct la_addr dst = !la_addr_equal(&s->dst, &none) ? s->dst : v6 ? p->v6 : p->v4;
     size_t head = v6 ? 40 : 20;
-    size_t header = wire_tcp_emit(bytes + head, &s->h);
+    size_t header = wire_tcp_size(&s->h);
+    size_t len = packet_ip(bytes, v6, PACKET_TCP, header + s->len, true) + header + s->len;
+    (void)wire_tcp_emit(bytes + head, &s->h);
     if (s->len != 0) {
         memcpy(bytes + head + header, s->data, s->len);
     }
-    size_t len = packet_ip(bytes, v6, PACKET_TCP, header + s->len, true) + header + s->len;
     memcpy(bytes + (v6 ? 8 : 12), v6 ? src.b : src.b + 12, v6 ? 16 : 4);
     memcpy(bytes + (v6 ? 24 : 16), v6 ? dst.b : dst.b + 12, v6 ? 16 : 4);
     if (!v6) {

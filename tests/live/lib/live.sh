@@ -61,6 +61,24 @@ lastack_nc() {
     timeout 60 "$LASTACK" nc "${link[@]}" "$@" 2>err
 }
 
+# The same in the background, without a limit; its process is $nc.
+lastack_nc_start() {
+    local link=()
+    [ "$WORLD" = veth ] && link=(--link packet:lastack0)
+    "$LASTACK" nc "${link[@]}" "$@" 2>err &
+    nc=$!
+}
+
+# until_true COMMAND...: at most 5 s.
+until_true() {
+    local i
+    for i in $(seq 100); do
+        "$@" && return 0
+        sleep 0.05
+    done
+    fail "in vain: $*"
+}
+
 # A number out of the JSON line that --json wrote.
 json() {
     grep -o "\"$1\":[0-9.e+-]*" err | cut -d: -f2
