@@ -185,15 +185,17 @@ static void conditions(const struct bulk *b, const struct bench *bench, struct f
 void bulk_run(struct bench *bench, struct figure *group)
 {
     struct bulk *b = calloc(1, sizeof(*b));
-    uint32_t mtu = group->variant == BULK_MTU_9000 ? 9000 : 1500;
-    if (!b || !pair_open(&b->pair, mtu, 1)) {
+    const struct pair_plan plan = {.mtu = group->variant == BULK_MTU_9000 ? 9000 : 1500,
+                                   .records = 1,
+                                   .v6 = group->variant == BULK_V6};
+    if (!b || !pair_open(&b->pair, &plan)) {
         free(b);
         figures_missing(group, "no memory for two stacks");
         return;
     }
     b->in_place = group->variant == BULK_IN_PLACE;
     pattern_make(b);
-    int rc = connect_ends(b, group->variant == BULK_V6);
+    int rc = connect_ends(b, plan.v6);
     if (rc < 0) {
         figures_missing(group, "cannot connect: %s", la_err_text(rc));
     } else if (!stream_is_right(b)) {

@@ -228,12 +228,14 @@ void idle_run(struct bench *bench, struct figure *group)
 {
     struct population *p = calloc(1, sizeof(*p));
     int kind = group->variant & ~IDLE_V6;
-    if (!p || !pair_open(&p->pair, 1500, bench->records)) {
+    const struct pair_plan plan = {
+        .mtu = 1500, .records = bench->records, .v6 = (group->variant & IDLE_V6) != 0};
+    if (!p || !pair_open(&p->pair, &plan)) {
         free(p);
         figures_missing(group, "no memory for two stacks");
         return;
     }
-    p->v6 = (group->variant & IDLE_V6) != 0;
+    p->v6 = plan.v6;
     p->total = bench->records;
     if (populate(p, kind)) {
         struct count now = count_now(p, p->total);
@@ -282,8 +284,9 @@ void ring_run(struct bench *bench, struct figure *group)
 {
     (void)bench;
     struct pair *p = calloc(1, sizeof(*p));
+    const struct pair_plan plan = {.mtu = 1500, .records = RINGS};
     la_handle client, server;
-    if (!p || !pair_open(p, 1500, RINGS)) {
+    if (!p || !pair_open(p, &plan)) {
         free(p);
         figures_missing(group, "no memory for two stacks");
         return;

@@ -1,6 +1,7 @@
 /* The kernel's ends of a stream: processes with ordinary sockets. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,12 +60,21 @@ int kernel_accept(struct live_page *page, int listener)
     return fd < 0 ? socket_failed(page, "accept", -1) : fd;
 }
 
+/* Reno where it is allowed, as Lastack has it: BBR paces, and then its timers are measured. */
+static void congestion_choose(struct live_page *page, int fd)
+{
+    socklen_t len = sizeof(page->congestion) - 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+    (void)getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, page->congestion, &len);
+}
+
 int kernel_connect(struct live_page *page, const struct la_endpoint *to)
 {
     struct sockaddr_in a = address_of(to);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return socket_failed(page, "make a socket", -1);
+    congestion_choose(page, fd);
     if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
         return socket_failed(page, "connect", fd);
     return fd;

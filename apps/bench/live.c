@@ -5,7 +5,6 @@
  * results come back on a page that both share. The ratios are taken within a run, and their median
  * is reported: what disturbs a run disturbs both of its streams. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,15 +16,6 @@
 #define MTU 1500
 
 enum { FIGURE_SEND, FIGURE_RECV, FIGURE_VETH, FIGURE_SEND_RATIO, FIGURE_RECV_RATIO };
-
-static void congestion_read(char *name, int len)
-{
-    FILE *in = fopen("/proc/sys/net/ipv4/tcp_congestion_control", "re");
-    if (in && fgets(name, len, in))
-        name[strcspn(name, "\n")] = '\0';
-    if (in)
-        fclose(in);
-}
 
 /* In the child: makes the world and measures in it. */
 static bool world_measure(const struct bench *bench, struct live_page *page)
@@ -42,11 +32,17 @@ static bool world_measure(const struct bench *bench, struct live_page *page)
         node_close(&node);
         return false;
     }
-    congestion_read(page->congestion, sizeof(page->congestion));
     bool done = tun_send_measure(page, &node, bench->cpu_peer, bench->seconds) &&
                 tun_recv_measure(page, &node, bench->cpu_peer, bench->seconds);
     node_close(&node);
     return done && veth_measure(page, bench->cpu, bench->cpu_peer, bench->seconds);
+}
+
+static void cost_tell(struct figure *figure, const struct live_cost *cost)
+{
+    condition_text(figure, "lastack_processor", "%.0f %% user, %.0f %% system", cost->user * 100,
+                   cost->system * 100);
+    condition_number(figure, "bytes_a_frame", cost->frame_bytes);
 }
 
 static void take_results(const struct bench *bench, const struct live_page *page,
@@ -57,6 +53,8 @@ static void take_results(const struct bench *bench, const struct live_page *page
     figure_add(&group[FIGURE_VETH], page->veth);
     figure_add(&group[FIGURE_SEND_RATIO], page->send / page->veth);
     figure_add(&group[FIGURE_RECV_RATIO], page->recv / page->veth);
+    cost_tell(&group[FIGURE_SEND], &page->send_cost);
+    cost_tell(&group[FIGURE_RECV], &page->recv_cost);
     for (unsigned i = 0; i < group->group; i++) {
         condition_number(&group[i], "mtu", MTU);
         condition_text(&group[i], "ip", "IPv4");

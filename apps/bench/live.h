@@ -12,14 +12,21 @@
 #define LIVE_PIECE   (256 * 1024) /* buffer of every application, ours and the kernel's */
 #define LIVE_GRACE_S 10           /* longer than that over its time a stream stands still */
 
+/* What a stream cost Lastack's end. */
+struct live_cost {
+    double user, system;  /* shares of one processor while it ran */
+    uint32_t frame_bytes; /* payload a frame, on the average */
+};
+
 /* Written by several processes, each its own fields, and read when they have ended. */
 struct live_page {
     double send, recv, veth; /* Gbit/s, 0: not there */
-    uint64_t sent_bytes;     /* by the end that sent last */
+    struct live_cost send_cost, recv_cost;
+    uint64_t sent_bytes; /* by the end that sent last */
     uint64_t received_bytes;
     double received_seconds;
     char why[200];
-    char congestion[32]; /* of the kernel */
+    char congestion[32]; /* control of the kernel, where it sends */
 };
 
 __attribute__((format(printf, 2, 3))) void live_failed(struct live_page *page, const char *format,

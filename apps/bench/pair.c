@@ -56,7 +56,7 @@ static bool addresses_add(struct pair_end *e, uint32_t first, uint32_t count, bo
     return true;
 }
 
-static bool end_open(struct pair *p, unsigned n, uint32_t records, struct la_link *link)
+static bool end_open(struct pair *p, unsigned n, const struct pair_plan *plan, struct la_link *link)
 {
     struct pair_end *e = &p->end[n];
     struct la_config c;
@@ -65,9 +65,9 @@ static bool end_open(struct pair *p, unsigned n, uint32_t records, struct la_lin
         (struct la_allocator){.ctx = &e->held_bytes, .get = counted_get, .put = counted_put};
     memset(c.seed, (int)n + 1, sizeof(c.seed));
     c.memory_max = MEMORY_MAX;
-    c.conns_max = records + 64;
-    c.half_open_max = records + 64;
-    c.time_wait_max = records + 64;
+    c.conns_max = plan->records + 64;
+    c.half_open_max = plan->records + 64;
+    c.time_wait_max = plan->records + 64;
     c.port_first = PAIR_PORT_LEAST;
     c.port_last = PAIR_PORT_LEAST + PAIR_PORTS - 1;
     c.cookies = LA_COOKIES_NEVER;
@@ -76,21 +76,20 @@ static bool end_open(struct pair *p, unsigned n, uint32_t records, struct la_lin
     if (!e->stack)
         return false;
     e->id = la_stack_link_add(e->stack, &link->info);
-    return e->id > 0 &&
-           (n == 1 ? addresses_add(e, SERVER, 1, false) && addresses_add(e, SERVER, 1, true)
-                   : addresses_add(e, 1, PAIR_CLIENTS, false) &&
-                         addresses_add(e, 1, PAIR_CLIENTS, true));
+    uint32_t clients = plan->clients ? plan->clients : (plan->records - 1) / PAIR_PORTS + 1;
+    return e->id > 0 && (n == 1 ? addresses_add(e, SERVER, 1, plan->v6)
+                                : addresses_add(e, 1, clients, plan->v6));
 }
 
-bool pair_open(struct pair *p, uint32_t mtu, uint32_t records)
+bool pair_open(struct pair *p, const struct pair_plan *plan)
 {
     struct la_link *links[2];
     memset(p, 0, sizeof(*p));
     p->now_ns = la_clock_ns();
-    if (la_link_memory_pair(LA_LINK_IP, mtu, 4 * PAIR_BATCH, links) < 0)
+    if (la_link_memory_pair(LA_LINK_IP, plan->mtu, 4 * PAIR_BATCH, links) < 0)
         return false;
-    bool first = end_open(p, 0, records, links[0]);
-    bool second = end_open(p, 1, records, links[1]);
+    bool first = end_open(p, 0, plan, links[0]);
+    bool second = end_open(p, 1, plan, links[1]);
     if (!first || !second)
         pair_close(p);
     return first && second;

@@ -11,7 +11,7 @@
 
 #define PAIR_BATCH      64
 #define PAIR_PORT       7
-#define PAIR_CLIENTS    15    /* addresses of end 0 in each family */
+#define PAIR_CLIENTS    16    /* addresses of end 0, at most */
 #define PAIR_PORTS      64000 /* of each of them, from here: */
 #define PAIR_PORT_LEAST 1024
 
@@ -30,8 +30,17 @@ struct pair {
     struct la_frame frames[PAIR_BATCH];
 };
 
-/* Connections and records: as many as asked for. False: no memory. */
-bool pair_open(struct pair *p, uint32_t mtu, uint32_t records);
+/* What a pair is to be. End 0 gets as many addresses as its clients need and no more, because a
+ * stack looks through its addresses one by one. */
+struct pair_plan {
+    uint32_t mtu;
+    uint32_t records; /* connections, and records of each kind */
+    uint32_t clients; /* addresses of end 0; 0: as many as pair_client() names for `records` */
+    bool v6;          /* or IPv4; one of them */
+};
+
+/* False: no memory. */
+bool pair_open(struct pair *p, const struct pair_plan *plan);
 void pair_close(struct pair *p);
 
 /* End 1 listens; 0 or la_err. */

@@ -110,7 +110,8 @@ void pingpong_run(struct bench *bench, struct figure *group)
     struct pingpong *p = calloc(1, sizeof(*p));
     uint32_t count = (uint32_t)group->variant;
     la_handle *clients = calloc(count, sizeof(*clients));
-    if (p && clients && pair_open(&p->pair, 1500, count)) {
+    const struct pair_plan plan = {.mtu = 1500, .records = count};
+    if (p && clients && pair_open(&p->pair, &plan)) {
         p->count = count;
         p->clients = clients;
         run(p, bench, group);

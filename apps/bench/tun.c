@@ -3,6 +3,7 @@
  * wait, ask what is ready, write or read 256 KiB at a time. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <lastack/tcp.h>
@@ -60,6 +61,42 @@ static uint32_t turn(struct stream_end *e, uint64_t until_ns, la_handle handle)
         return events[i].events;
     }
     return 0;
+}
+
+/* ---- what it cost --------------------------------------------------------------------------- */
+
+struct cost_begin {
+    struct rusage usage;
+    struct la_stack_stats stats;
+    uint64_t clock_ns;
+};
+
+static struct cost_begin cost_begin(const struct node *node)
+{
+    struct cost_begin c;
+    getrusage(RUSAGE_SELF, &c.usage);
+    la_stack_stats(node->stack, &c.stats);
+    c.clock_ns = la_clock_ns();
+    return c;
+}
+
+static double seconds_of(const struct timeval *t)
+{
+    return (double)t->tv_sec + (double)t->tv_usec / 1e6;
+}
+
+static struct live_cost cost_end(const struct cost_begin *begin, const struct node *node,
+                                 uint64_t bytes, bool sent)
+{
+    struct cost_begin now = cost_begin(node);
+    double wall = (double)(now.clock_ns - begin->clock_ns) / 1e9;
+    uint64_t frames = sent ? now.stats.frames_out - begin->stats.frames_out
+                           : now.stats.frames_in - begin->stats.frames_in;
+    return (struct live_cost){
+        .user = (seconds_of(&now.usage.ru_utime) - seconds_of(&begin->usage.ru_utime)) / wall,
+        .system = (seconds_of(&now.usage.ru_stime) - seconds_of(&begin->usage.ru_stime)) / wall,
+        .frame_bytes = frames > 0 ? (uint32_t)(bytes / frames) : 0,
+    };
 }
 
 static uint64_t in_seconds(double seconds)
@@ -129,7 +166,9 @@ bool tun_send_measure(struct live_page *page, struct node *node, int cpu_peer, d
         _exit(fd >= 0 && kernel_receive(page, fd) ? 0 : 1);
     }
     close(listener);
+    struct cost_begin begin = cost_begin(node);
     bool sent = end_open(&e, page, node) && send_stream(&e, seconds) && send_end(&e);
+    page->send_cost = cost_end(&begin, node, e.bytes, true);
     free(e.buffer);
     bool received = peer > 0 && live_join(page, peer, "the kernel's receiver");
     if (sent && received && page->received_bytes != e.bytes)
@@ -190,8 +229,10 @@ bool tun_recv_measure(struct live_page *page, struct node *node, int cpu_peer, d
         int fd = kernel_connect(page, &at);
         _exit(fd >= 0 && kernel_send(page, fd, seconds) ? 0 : 1);
     }
+    struct cost_begin begin = cost_begin(node);
     bool received = rc == 0 ? peer > 0 && receive_stream(&e, listener, seconds)
                             : end_failed(&e, "cannot listen", rc);
+    page->recv_cost = cost_end(&begin, node, e.bytes, false);
     free(e.buffer);
     bool sent = peer > 0 && live_join(page, peer, "the kernel's sender");
     if (sent && received && page->sent_bytes != e.bytes)

@@ -95,9 +95,9 @@ static bool table_has_listener(const char *path, uint16_t port)
     bool found = false;
     while (table && !found && fgets(line, sizeof(line), table)) {
         unsigned local, state;
-        found = sscanf(line, " %*u: %*32[0-9A-Fa-f]:%x %*32[0-9A-Fa-f]:%*x %x", &local, &state) ==
-                    2 &&
-                local == port && state == KERNEL_TCP_LISTEN;
+        found =
+            sscanf(line, " %*u: %*32[0-9A-Fa-f]:%x %*32[0-9A-Fa-f]:%*x %x", &local, &state) == 2 &&
+            local == port && state == KERNEL_TCP_LISTEN;
     }
     if (table)
         fclose(table);

@@ -7,9 +7,9 @@
 #include <sys/types.h>
 
 struct child {
-    pid_t pid;   /* 0: none */
+    pid_t pid; /* 0: none */
     bool ended;
-    int status;  /* as a shell has it: 128 and the signal's number when a signal ended it */
+    int status; /* as a shell has it: 128 and the signal's number when a signal ended it */
 };
 
 /* Runs `command` with sh -c, with these descriptors as its standard ones. It ends when this

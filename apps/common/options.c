@@ -4,7 +4,7 @@
 
 #include "apps/common/options.h"
 
-#define LINES_MAX  48
+#define LINES_MAX   48
 #define HELP_INDENT 26
 
 enum { KEY_HELP = 'h', KEY_LANG = OPTION_LONG + 1000 };

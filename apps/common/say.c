@@ -45,8 +45,8 @@ void say_init(struct say *say, const char *program, int argc, char **argv)
     const char *term = getenv("TERM");
     *say = (struct say){.program = program, .unicode = shows_unicode()};
     say->terminal = isatty(STDERR_FILENO) == 1;
-    say->colour = say->terminal && (!no_colour || *no_colour == '\0') &&
-                  (!term || strcmp(term, "dumb") != 0);
+    say->colour =
+        say->terminal && (!no_colour || *no_colour == '\0') && (!term || strcmp(term, "dumb") != 0);
     say->lang = strncmp(locale_of_messages(), "zh", 2) == 0 ? LA_LANG_ZH : LA_LANG_EN;
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strncmp(argv[i], "--lang=", 7) == 0)

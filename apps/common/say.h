@@ -13,10 +13,10 @@
 struct say {
     const char *program; /* "lastack nc" */
     enum la_lang lang;
-    bool quiet;    /* errors only */
-    bool terminal; /* stderr is one */
-    bool colour;   /* and shows colours */
-    bool unicode;  /* characters beyond ASCII can be shown */
+    bool quiet;     /* errors only */
+    bool terminal;  /* stderr is one */
+    bool colour;    /* and shows colours */
+    bool unicode;   /* characters beyond ASCII can be shown */
     bool transient; /* the last line on the terminal will be overwritten */
 };
 

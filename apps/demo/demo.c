@@ -13,11 +13,13 @@
 enum { KEY_PCAP = OPTION_LONG, KEY_WORLD };
 
 static const struct option_line lines[] = {
-    {KEY_PCAP, "pcap", "FILE", "where the capture goes (default: build/demo/ if there is a build/,\n"
-                               "else a temporary directory)",
+    {KEY_PCAP, "pcap", "FILE",
+     "where the capture goes (default: build/demo/ if there is a build/,\n"
+     "else a temporary directory)",
      "抓包文件的位置（默认：有 build/ 时为 build/demo/，\n否则为临时目录）"},
-    {KEY_WORLD, "world", "KIND", "best (default): TUN, else veth with AF_PACKET, else memory;\n"
-                                 "memory: two stacks in this process, without the kernel",
+    {KEY_WORLD, "world", "KIND",
+     "best (default): TUN, else veth with AF_PACKET, else memory;\n"
+     "memory: two stacks in this process, without the kernel",
      "best（默认）：依次尝试 TUN、veth 加 AF_PACKET、内存；\n"
      "memory：本进程内的两个协议栈，不经过内核"},
 };
@@ -87,8 +89,8 @@ static bool play(struct demo *d)
     if (!stage_open(d))
         return false;
     print_world(d);
-    bool good = part_netcat_fetches(d) && part_lastack_fetches(d) && part_curl(d) &&
-                part_half_close(d);
+    bool good =
+        part_netcat_fetches(d) && part_lastack_fetches(d) && part_curl(d) && part_half_close(d);
     stage_close(d);
     if (good)
         print_end(d);

@@ -25,11 +25,11 @@ struct demo {
     bool memory;       /* no kernel: the peer is a second stack in this process */
     struct node node, twin;
     struct la_diagram *diagram;
-    char nc[16];             /* what OpenBSD's netcat is called here */
-    char pcap[PATH_MAX];     /* as the user finds it */
+    char nc[16];              /* what OpenBSD's netcat is called here */
+    char pcap[PATH_MAX];      /* as the user finds it */
     char pcap_open[PATH_MAX]; /* as this process opens it */
-    int null_fd;             /* /dev/null */
-    int file_fd;             /* what is carried */
+    int null_fd;              /* /dev/null */
+    int file_fd;              /* what is carried */
     char sum[DEMO_SUM_CHARS + 1];
     int part;
 };

@@ -79,9 +79,7 @@ static void opening_step(struct end *end)
 static void app_step(struct end *end)
 {
     size_t room = sizeof(end->heard) - 1 - end->heard_len;
-    ssize_t got = end->app_in_fd < 0
-                      ? -1
-                      : read(end->app_in_fd, end->heard + end->heard_len, room);
+    ssize_t got = end->app_in_fd < 0 ? -1 : read(end->app_in_fd, end->heard + end->heard_len, room);
     if (got > 0)
         end->heard_len += (size_t)got;
     if (got == 0 && room > 0) {

@@ -220,8 +220,8 @@ bool part_half_close(struct demo *d)
                "任意久（CLOSE-WAIT），发完后才送出自己的 FIN。");
     dprintf(question, "Is anybody there?\n");
     (void)lseek(question, 0, SEEK_SET);
-    bool good = answer >= 0 && question >= 0 &&
-                end_init_app(&end, &d->node, answer_slowly) == 0 && listen_and_play(d, &end, &role);
+    bool good = answer >= 0 && question >= 0 && end_init_app(&end, &d->node, answer_slowly) == 0 &&
+                listen_and_play(d, &end, &role);
     if (good) {
         print_file(d, answer, "What the peer heard after it had closed its half:",
                    "对端关闭自己的一半之后听到的：");

@@ -78,8 +78,9 @@ void print_world(const struct demo *d)
                  "此处 MSL 为 1 秒，故 TIME-WAIT 为 2 秒；通常为 30 秒与 1 分钟"));
     printf("  %-*s%s\n", pad, names[3], d->pcap);
     if (d->memory)
-        print_text(d, "Without the kernel netcat and curl have no way in: the second stack plays\n"
-                      "their part in what follows.",
+        print_text(d,
+                   "Without the kernel netcat and curl have no way in: the second stack plays\n"
+                   "their part in what follows.",
                    "没有内核参与，netcat 与 curl 无法接入：下面由第二个协议栈扮演它们。");
 }
 
@@ -157,8 +158,9 @@ void print_end(const struct demo *d)
     rule(d, "━", "=");
     print_text(d, "All four connections opened, carried what they should, and closed in order.",
                "四个连接都已建立，送到了该送的内容，并依次关闭。");
-    printf("\n  %s\n    %s\n", words(d, "Every packet, with its reason as a comment, for Wireshark:",
-                                   "全部分组（原因写在注释里），可用 Wireshark 打开："),
+    printf("\n  %s\n    %s\n",
+           words(d, "Every packet, with its reason as a comment, for Wireshark:",
+                 "全部分组（原因写在注释里），可用 Wireshark 打开："),
            d->pcap);
     printf("  %s\n    %s\n", words(d, "Try one yourself:", "自己试一次："),
            "echo hello | lastack nc -N --trace --msl 1s --peer 'nc -l 5000' 10.87.0.1 5000");
@@ -167,6 +169,6 @@ void print_end(const struct demo *d)
 void print_failure(struct demo *d, const char *en, const char *zh)
 {
     fflush(stdout);
-    say_error(&d->say, "part %d failed: %s; the packets are in %s",
-              "第 %d 部分失败：%s；分组见 %s", d->part, words(d, en, zh), d->pcap);
+    say_error(&d->say, "part %d failed: %s; the packets are in %s", "第 %d 部分失败：%s；分组见 %s",
+              d->part, words(d, en, zh), d->pcap);
 }

@@ -142,8 +142,7 @@ bool stage_play(struct demo *d, struct end *end, struct peer *peer)
     uint64_t begin_ns = la_clock_ns(), shown_ns = 0;
     bool peer_done = false, late = false;
     int rc = 0;
-    while (rc == 0 && !late && end->state != END_FAILED &&
-           (end->state != END_OVER || !peer_done)) {
+    while (rc == 0 && !late && end->state != END_FAILED && (end->state != END_OVER || !peer_done)) {
         rc = turn(d, until(end, peer, d->node.clock_ns));
         end_step(end);
         peer_done = peer_done || peer_over(peer);

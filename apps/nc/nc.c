@@ -74,6 +74,7 @@ int nc_main(int argc, char **argv)
     struct la_message why;
     struct nc nc = {.options = &options, .exit_code = APP_FAILED, .signal_fd = -1};
     say_init(&nc.say, "lastack nc", argc, argv);
+    nc.is_typed = isatty(STDOUT_FILENO) == 1;
     int code = nc_options_read(&options, &nc.say, argc, argv);
     if (code >= 0)
         return code;

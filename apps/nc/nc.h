@@ -12,13 +12,13 @@
 
 struct nc_options {
     bool listen;
-    bool half_close;         /* -N */
-    bool no_input;           /* -d */
-    bool only_v4, only_v6;   /* -4, -6 */
-    bool no_wait;            /* leave TIME-WAIT at once */
+    bool half_close;       /* -N */
+    bool no_input;         /* -d */
+    bool only_v4, only_v6; /* -4, -6 */
+    bool no_wait;          /* leave TIME-WAIT at once */
     bool trace;
     bool json;
-    uint64_t timeout_ns;     /* -w, 0: none */
+    uint64_t timeout_ns;      /* -w, 0: none */
     struct la_endpoint there; /* to connect to, or to listen on */
     struct la_endpoint from;  /* -s, -p: of this end when it connects */
     const char *peer;
@@ -31,6 +31,7 @@ enum nc_phase { NC_PEER_WAIT, NC_OPENING, NC_OPEN, NC_TIME_WAIT, NC_PEER_END, NC
 struct nc {
     const struct nc_options *options;
     struct say say;
+    bool is_typed; /* stdout is a terminal: bytes stand there */
     struct node node;
     struct pump pump;
     struct child child;

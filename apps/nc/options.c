@@ -37,7 +37,8 @@ static const struct option_line lines[] = {
     {'4', NULL, NULL, "listen on IPv4 only", "只监听 IPv4"},
     {'6', NULL, NULL, "listen on IPv6 only", "只监听 IPv6"},
     {0, NULL, NULL, "What you see:", "可以看到什么："},
-    {KEY_TRACE, "trace", NULL, "draw the sequence diagram on stderr, with the reason of each segment",
+    {KEY_TRACE, "trace", NULL,
+     "draw the sequence diagram on stderr, with the reason of each segment",
      "在标准错误上画出时序图，并说明每个报文段的原因"},
     {KEY_PCAP, "pcap", "FILE", "write every packet to FILE (pcapng), its reason as a comment",
      "把每个分组写入 FILE（pcapng），原因写在注释里"},
@@ -45,23 +46,27 @@ static const struct option_line lines[] = {
      "结束时在标准错误上输出一个 JSON 对象作为总结"},
     {KEY_QUIET, "quiet", NULL, "errors only", "只输出错误"},
     {0, NULL, NULL, "Where it runs:", "在哪里运行："},
-    {KEY_LINK, "link", "KIND:NAME", "join the present network namespace over tun:NAME, tap:NAME,\n"
-                                    "tun-plain:NAME (no offload) or packet:IFNAME;\n"
-                                    "without it, a namespace of its own is made",
+    {KEY_LINK, "link", "KIND:NAME",
+     "join the present network namespace over tun:NAME, tap:NAME,\n"
+     "tun-plain:NAME (no offload) or packet:IFNAME;\n"
+     "without it, a namespace of its own is made",
      "通过 tun:NAME、tap:NAME、tun-plain:NAME（无卸载）或 packet:IFNAME\n"
      "加入当前网络命名空间；不给出时自建一个命名空间"},
-    {KEY_ADDR, "addr", "ADDR/PREFIX", "address of Lastack, may be repeated\n"
-                                      "(default: 10.87.0.2/24 and fd87::2/64)",
+    {KEY_ADDR, "addr", "ADDR/PREFIX",
+     "address of Lastack, may be repeated\n"
+     "(default: 10.87.0.2/24 and fd87::2/64)",
      "Lastack 的地址，可重复\n（默认 10.87.0.2/24 与 fd87::2/64）"},
     {KEY_GW, "gw", "ADDR", "gateway for everything else", "其余目的地的网关"},
     {KEY_MTU, "mtu", "BYTES", "MTU of the link, 576 to 65535", "链路的 MTU，576 到 65535"},
-    {KEY_IMPAIR, "impair", "SPEC", "make the link worse in both directions, for example\n"
-                                   "loss=1%,delay=10ms,rate=10mbit",
+    {KEY_IMPAIR, "impair", "SPEC",
+     "make the link worse in both directions, for example\n"
+     "loss=1%,delay=10ms,rate=10mbit",
      "让链路在两个方向上变差，例如\nloss=1%,delay=10ms,rate=10mbit"},
     {KEY_SEED, "seed", "NUMBER", "make every random choice follow from NUMBER",
      "让所有随机选择由 NUMBER 决定"},
-    {KEY_PEER, "peer", "CMD", "run CMD with sh on the kernel's side; what it prints goes to stderr;\n"
-                              "its exit status is reported",
+    {KEY_PEER, "peer", "CMD",
+     "run CMD with sh on the kernel's side; what it prints goes to stderr;\n"
+     "its exit status is reported",
      "在内核一侧用 sh 运行 CMD；其输出转到标准错误，\n并报告其退出码"},
     {0, NULL, NULL, "After the last segment:", "最后一个报文段之后："},
     {KEY_MSL, "msl", "TIME", "maximum segment lifetime (default 30s); TIME-WAIT lasts twice that",
@@ -122,8 +127,8 @@ static bool addr_take(struct reader *r, const char *arg)
 {
     struct node_options *node = &r->options->node;
     if (node->addrs_count == NODE_ADDRS_MAX) {
-        say_error(r->say, "--addr %s is one too many: at most %d",
-                  "--addr %s 太多：最多 %d 个", arg, NODE_ADDRS_MAX);
+        say_error(r->say, "--addr %s is one too many: at most %d", "--addr %s 太多：最多 %d 个",
+                  arg, NODE_ADDRS_MAX);
         return false;
     }
     if (!parse_prefix(arg, &node->addrs[node->addrs_count].addr,
@@ -350,8 +355,8 @@ int nc_options_read(struct nc_options *options, struct say *say, int argc, char 
     int operands = options_parse(&table, say, argc, argv, &reader);
     if (operands == OPTIONS_HELPED)
         return APP_DONE;
-    if (operands == OPTIONS_WRONG ||
-        !operands_read(&reader, argc - operands, argv + operands) || !agree(&reader))
+    if (operands == OPTIONS_WRONG || !operands_read(&reader, argc - operands, argv + operands) ||
+        !agree(&reader))
         return APP_USAGE;
     return -1;
 }

@@ -1,7 +1,6 @@
 /* What `lastack nc` tells its user: where it runs, how far it is, what went wrong. */
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
@@ -26,7 +25,7 @@ void nc_report_begin(struct nc *nc)
 void nc_report_open(struct nc *nc)
 {
     char here[LA_ENDPOINT_TEXT_MAX], there[LA_ENDPOINT_TEXT_MAX];
-    if (!nc->say.terminal)
+    if (!nc->say.terminal || nc->diagram)
         return;
     la_endpoint_format(&nc->info.local, here);
     la_endpoint_format(&nc->info.remote, there);
@@ -40,7 +39,7 @@ bool nc_report_is_live(const struct nc *nc)
 {
     if (nc->say.quiet || !nc->say.terminal || nc->diagram)
         return false;
-    return nc->phase == NC_TIME_WAIT || (nc->phase == NC_OPEN && !isatty(STDOUT_FILENO));
+    return nc->phase == NC_TIME_WAIT || (nc->phase == NC_OPEN && !nc->is_typed);
 }
 
 void nc_report_progress(struct nc *nc)
@@ -48,6 +47,8 @@ void nc_report_progress(struct nc *nc)
     char in[LA_NUMBER_TEXT_MAX], out[LA_NUMBER_TEXT_MAX], rate[LA_NUMBER_TEXT_MAX];
     static const uint64_t tick_ns = 100 * 1000000;
     if (!nc_report_is_live(nc) || nc->node.clock_ns - nc->shown_ns < tick_ns)
+        return;
+    if (nc->phase == NC_OPEN && nc->node.clock_ns - nc->open_ns < tick_ns)
         return;
     nc->shown_ns = nc->node.clock_ns;
     if (nc->phase == NC_TIME_WAIT) {
@@ -126,8 +127,7 @@ void nc_report_conn_error(struct nc *nc, int error)
         say_error(&nc->say, "%s reset the connection; the %s bytes that came before are written",
                   "%s 复位了连接；此前到达的 %s 字节已写出", where, in);
     else
-        say_error(&nc->say,
-                  "the connection with %s failed: %s; the %s bytes that came are written",
+        say_error(&nc->say, "the connection with %s failed: %s; the %s bytes that came are written",
                   "与 %s 的连接失败：%s；已到达的 %s 字节已写出", where, la_err_text(error), in);
 }
 

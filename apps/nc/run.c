@@ -9,10 +9,10 @@
 #include "apps/apps.h"
 #include "apps/nc/nc.h"
 
-#define PROGRESS_NS    (UINT64_C(200) * 1000000)
-#define PEER_LOOK_NS   (UINT64_C(5) * 1000000)    /* how often to look whether it listens */
-#define PEER_READY_NS  (UINT64_C(5) * 1000000000) /* how long to wait for that */
-#define PEER_GONE_NS   (UINT64_C(300) * 1000000)  /* for what it sent last to arrive */
+#define PROGRESS_NS   (UINT64_C(200) * 1000000)
+#define PEER_LOOK_NS  (UINT64_C(5) * 1000000)    /* how often to look whether it listens */
+#define PEER_READY_NS (UINT64_C(5) * 1000000000) /* how long to wait for that */
+#define PEER_GONE_NS  (UINT64_C(300) * 1000000)  /* for what it sent last to arrive */
 
 static void phase_begin(struct nc *nc, enum nc_phase phase)
 {
@@ -59,6 +59,7 @@ static void opening_begin(struct nc *nc)
     la_tcp_options_init(&options);
     options.v6_only = o->only_v6;
     there.scope = scope_of(nc, &there.addr);
+    (void)node_turn(&nc->node, 0); /* what came before took time: the call happens now */
     phase_begin(nc, NC_OPENING);
     int rc;
     if (o->listen)
@@ -95,8 +96,7 @@ static void opened(struct nc *nc)
 /* The peer's command has ended, and with it the hope for a connection. */
 static bool peer_gave_up(const struct nc *nc)
 {
-    return nc->child.pid > 0 && nc->child.ended &&
-           nc->node.clock_ns - nc->begin_ns > PEER_GONE_NS;
+    return nc->child.pid > 0 && nc->child.ended && nc->node.clock_ns - nc->begin_ns > PEER_GONE_NS;
 }
 
 static void opening_step(struct nc *nc)
@@ -104,8 +104,7 @@ static void opening_step(struct nc *nc)
     if (nc->listener) {
         int rc = la_tcp_accept(nc->node.stack, nc->listener, &nc->conn);
         if (rc == LA_EAGAIN && peer_gave_up(nc)) {
-            say_error(&nc->say,
-                      "the peer's command ended with status %d and did not connect: %s",
+            say_error(&nc->say, "the peer's command ended with status %d and did not connect: %s",
                       "对端命令以状态 %d 结束，没有发起连接：%s", nc->child.status,
                       nc->options->peer);
             over(nc, "no connection", APP_FAILED, LA_NONE);
@@ -206,8 +205,7 @@ static void interrupted(struct nc *nc, uint32_t signal_number)
         say_error(&nc->say, "interrupted: the open connection was reset, the peer has been told",
                   "被中断：已复位打开的连接，并已通知对端");
     else
-        say_error(&nc->say, "interrupted before a connection was open",
-                  "在连接建立之前被中断");
+        say_error(&nc->say, "interrupted before a connection was open", "在连接建立之前被中断");
     over(nc, "interrupted", APP_FAILED, LA_RST_PROCESS_ENDED);
 }
 
@@ -296,9 +294,9 @@ static uint64_t until(const struct nc *nc)
 static void peer_start(struct nc *nc)
 {
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int rc = null < 0 ? -errno
-                      : child_start(&nc->child, nc->options->peer, null, STDERR_FILENO,
-                                    STDERR_FILENO);
+    int rc = null < 0
+                 ? -errno
+                 : child_start(&nc->child, nc->options->peer, null, STDERR_FILENO, STDERR_FILENO);
     if (null >= 0)
         close(null);
     if (rc < 0) {
@@ -312,7 +310,7 @@ static void peer_start(struct nc *nc)
 static void begin(struct nc *nc)
 {
     const struct nc_options *o = nc->options;
-    (void)node_turn(&nc->node, 0); /* making the world took time: what follows happens now */
+    nc->node.clock_ns = la_clock_ns();
     nc_report_begin(nc);
     phase_begin(nc, NC_PEER_WAIT);
     if (!o->peer || o->listen)

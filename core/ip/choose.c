@@ -4,17 +4,20 @@
  * by) and 8 (longest matching prefix); the order of configuration decides the rest. */
 #include <lastack/err.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "base/scope.h"
 #include "ip/route.h"
 
 static uint32_t common_bits(const struct la_addr *a, const struct la_addr *b)
 {
-    uint32_t bits = 0;
-    while (bits < 128 && ((a->b[bits / 8] ^ b->b[bits / 8]) & 0x80 >> bits % 8) == 0) {
-        bits++;
+    for (uint32_t i = 0; i < sizeof(a->b); i += 4) {
+        uint32_t differ = load_be32(a->b + i) ^ load_be32(b->b + i);
+        if (differ) {
+            return 8 * i + (uint32_t)__builtin_clz(differ);
+        }
     }
-    return bits;
+    return 128;
 }
 
 static const struct ip_route *longest(const struct ip_routes *r, const struct la_addr *dst,

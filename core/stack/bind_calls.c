@@ -57,8 +57,8 @@ static bool port_in_wait(const struct la_stack *s, const struct bind_entry *b)
 {
     for (uint32_t i = s->waits.head; i; i = stack_time_wait_at(s, i)->link.next) {
         const struct tcp_time_wait *w = stack_time_wait_at(s, i);
-        if (w->key.lport == b->port &&
-            (la_addr_is_unspecified(&b->addr) || la_addr_equal(&b->addr, &w->key.laddr))) {
+        const struct bind_entry waits = {.addr = w->key.laddr, .port = w->key.lport};
+        if (bind_conflict(b, &waits)) {
             return true;
         }
     }
@@ -133,11 +133,9 @@ int la_tcp_listen_bound(struct la_stack *s, la_handle handle)
     if (e->kind != ENDPOINT_BOUND) {
         return LA_EOPNOTSUPP;
     }
-    bind_remove(&e->bind);
     e->bind.listening = true;
-    if (bind_add(&s->tcp_binds, &e->bind) != LA_OK) {
-        e->bind.listening = false;
-        (void)bind_add(&s->tcp_binds, &e->bind);
+    if (bind_taken(&s->tcp_binds, &e->bind)) {
+        e->bind.listening = false; /* and keeps the port it has */
         return LA_EADDRINUSE;
     }
     e->kind = ENDPOINT_LISTENER;

@@ -205,6 +205,7 @@ static void tcp_input(struct la_stack *s, struct merge *m, const struct ip_packe
     struct arrival *a = merge_next(m);
     a->link = p->link;
     a->conn = 0;
+    a->reuses = false;
     enum la_reason verdict = parse_segment(s, p, a);
     if (verdict != LA_NONE) {
         deliver(s, m);

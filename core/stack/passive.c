@@ -10,7 +10,7 @@
 /* 1, 2, 4 ... 60 s (RFC 6298 5.5, 2.5). */
 static uint32_t interval_ms(uint32_t retries)
 {
-    uint32_t ms = TCP_RTO_INITIAL_MS << retries;
+    uint32_t ms = (uint32_t)TCP_RTO_INITIAL_MS << retries;
     return ms < TCP_RTO_MAX_MS ? ms : TCP_RTO_MAX_MS;
 }
 
@@ -62,6 +62,11 @@ static enum la_reason new_half_open(struct la_stack *s, struct arrival *a, uint3
     h->conn = stack_conn_id(s);
     h->listener = listener;
     h->shake = tcp_handshake_of(&a->seg, &a->key, &e->options, &s->env);
+    if (a->reuses && seq_le(h->shake.iss, a->old_snd_nxt)) {
+        /* RFC 1122 4.2.2.13 (a): above all numbers of the connection before, which may have run
+         * ahead of the clock. */
+        h->shake.iss = seq_add(a->old_snd_nxt, 1U << 17);
+    }
     h->since_ms = tcp_now_ms(&s->env);
     if (flow_add(&s->table, FLOW_REF(FLOW_HALF_OPEN, index)) != LA_OK) {
         slab_put(&s->half_open, index);

@@ -192,6 +192,8 @@ struct arrival {
     uint64_t hash;
     uint32_t conn; /* identifier for the verdict */
     uint8_t link;
+    bool reuses;       /* a SYN that takes over from TIME-WAIT */
+    seq32 old_snd_nxt; /* SND.NXT of the connection before, when it does */
 };
 
 /* Sends one segment without a connection; `conn` joins it to trace records, 0: none. */

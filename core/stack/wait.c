@@ -95,6 +95,8 @@ enum la_reason stack_wait_arrives(struct la_stack *s, struct arrival *a, uint32_
          * one for all we know, and the wait goes on. */
         const struct bind_entry *b = bind_find(&s->tcp_binds, &a->key.laddr, a->key.lport);
         if (b && stack_endpoint_at(s, b->owner)->kind == ENDPOINT_LISTENER) {
+            a->reuses = true;
+            a->old_snd_nxt = w->snd_nxt;
             remove_wait(s, index, LA_TRACE_EVENT, LA_TIME_WAIT_REUSED);
             a->conn = 0;
             return stack_nobody_arrives(s, a);

@@ -81,8 +81,7 @@ void tcp_trace_header(struct tcp_env *env, struct trace_ring *ring, uint32_t con
     };
     trace_put(env->trace, ring, &r);
     if (h->flags & LA_TH_SYN) {
-        struct la_trace_record copy = r; /* `r` itself has no address: it goes straight in */
-        trace_options(env, ring, &copy, h);
+        trace_options(env, ring, &r, h);
     }
 }
 
@@ -106,6 +105,8 @@ void tcp_set_state(struct tcb *t, struct tcp_env *env, enum la_tcp_state to, enu
     uint32_t wait_ms = to == LA_TCP_TIME_WAIT ? env->time_wait_ms : 0;
     tcp_note(t, env, LA_TRACE_STATE, why, wait_ms, from);
     if (to == LA_TCP_TIME_WAIT) {
+        /* Linger, FIN-WAIT-2 and keep-alive are over, however late the ACK of the FIN leaves. */
+        t->rtx_at_ns = t->keep_at_ns = TCP_NEVER;
         t->todo |= TCP_DO_TIME_WAIT | TCP_DO_CLOSED;
     }
     if (to == LA_TCP_CLOSED) {

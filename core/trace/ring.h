@@ -80,8 +80,18 @@ static inline void trace_put(struct trace *t, struct trace_ring *ring,
         list_append(&t->written, &ring->link);
     }
     to = &ring->records[ring->write++ & ring->mask];
-    *to = *record;
+    /* Field by field: a copy of the whole would put the record together in memory first and load
+     * it in pieces wider than those that were stored, for which the processor has to wait. */
+    to->time_ns = record->time_ns;
     to->serial = t->serial++;
+    to->conn = record->conn;
+    to->seq = record->seq;
+    to->ack = record->ack;
+    to->wnd = record->wnd;
+    to->len = record->len;
+    to->flags = record->flags;
+    to->reason = record->reason;
+    to->what_state = record->what_state;
     t->counters[record->reason] += TRACE_COUNTED >> LA_TRACE_WHAT(record) & 1;
 }
 

@@ -18,7 +18,7 @@ the_story_is_told() {
     [ "$(grep -c 'the SHA-256 sums are the same' out)" -eq 2 ] || fail "not two sums that agree"
     [ "$(grep -c '2 MSL are over' out)" -eq 2 ] || fail "not two ends of TIME-WAIT"
     [ "$(grep -c 'bit/s: ' out)" -eq 4 ] || fail "not four figures of goodput"
-    grep -q 'CLOSE-WAIT .*├*FIN' out || fail "no half-close to be seen"
+    grep -q 'CLOSE-WAIT .* FIN,ACK' out || fail "no half-close to be seen"
     grep -q 'HTTP/1.1 200 OK' out || fail "no page"
     grep -q 'demo.pcapng' out || fail "where does the capture lie?"
 }
@@ -35,14 +35,6 @@ the_capture_is_in_order() {
 in_chinese() {
     run_demo 30 --lang zh --world memory
     [ "$(grep -c 'SHA-256 校验和相同' out)" -eq 2 ] || fail "not two sums that agree"
-}
-
-# Only a failure to carry may fail it: without a build directory the capture finds another place.
-elsewhere() {
-    mkdir -p empty && cd empty && TMPDIR=$PWD timeout 30 "$LASTACK" demo --world memory >../out || 
-        fail "exit code $?"
-    cd .. && compgen -G 'empty/lastack-demo-*/lastack-demo.pcapng' >/dev/null || fail "no capture"
-    rm -rf empty
 }
 
 step the_story_is_told

@@ -69,10 +69,8 @@ files_and_links() {
 
 # Without the right to make namespaces there is no world, and without rights no link.
 missing_permission() {
-    WORLD=none
-    unshare -Urn setpriv --bounding-set -all --inh-caps=-all --no-new-privs \
+    WORLD=none unshare -Urn setpriv --bounding-set=-all --inh-caps=-all --no-new-privs \
         bash "$0" --without-rights || exit 1
-    WORLD=
 }
 
 if [ "${1:-}" = --without-rights ]; then
@@ -83,17 +81,18 @@ fi
 device_busy() {
     local holder
     [ -w /dev/net/tun ] || return 0
-    "$LASTACK" nc --quiet --link tun:busy0 -l 80 </dev/null &
+    "$LASTACK" nc --quiet --link tun:busy0 -l 80 </dev/null 2>/dev/null &
     holder=$!
     until_true ip link show busy0 >/dev/null 2>&1
     wrong 1 'nc: TUN device busy0 is in use by another process: end that one or' \
         nc --link tun:busy0 -l 80
     kill $holder
     wait $holder
+    return 0
 }
 
 in_a_namespace() {
-    unshare -Urn bash "$0" --in-a-namespace || exit 1
+    WORLD=own unshare -Urn bash "$0" --in-a-namespace || exit 1
 }
 
 # What is to be seen when all is well.

@@ -100,9 +100,12 @@ struct tcp_case {
 void tcp_everywhere(void **state);
 int tcp_name_world(void **state); /* tear-down: says in which world it failed */
 
-#define EVERYWHERE(f)                                                         \
-    {                                                                         \
-        #f, tcp_everywhere, NULL, tcp_name_world, (void *)&(struct tcp_case){f} \
+#define EVERYWHERE(f)                                                        \
+    {                                                                        \
+#f, tcp_everywhere, NULL, tcp_name_world, (void *)&(struct tcp_case) \
+        {                                                                    \
+            f                                                                \
+        }                                                                    \
     }
 
 /* One world by hand. */
@@ -112,10 +115,10 @@ void tcp_again(struct tcp_harness *h); /* a new connection in the same world */
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
-void tcp_start(struct tcp_harness *h);        /* OPEN: SYN-SENT, the SYN is in `out` */
+void tcp_start(struct tcp_harness *h);         /* OPEN: SYN-SENT, the SYN is in `out` */
 void tcp_start_passive(struct tcp_harness *h); /* SYN-RECEIVED, from a half-open record */
-void tcp_connect(struct tcp_harness *h);      /* ESTABLISHED by active open, `out` empty */
-void tcp_accept(struct tcp_harness *h);       /* ESTABLISHED by passive open */
+void tcp_connect(struct tcp_harness *h);       /* ESTABLISHED by active open, `out` empty */
+void tcp_accept(struct tcp_harness *h);        /* ESTABLISHED by passive open */
 /* Any state: SYN-RECEIVED is that of a simultaneous open; `out` is empty. */
 void tcp_to_state(struct tcp_harness *h, enum la_tcp_state state);
 /* The same from ESTABLISHED with nothing outstanding. */
@@ -141,8 +144,8 @@ int64_t tcp_hear(struct tcp_harness *h, uint32_t len);
 /* ---- time ----------------------------------------------------------------------------------- */
 
 void tcp_wait_ms(struct tcp_harness *h, uint64_t ms); /* runs every timer that is due meanwhile */
-uint64_t tcp_fire(struct tcp_harness *h);            /* to the next deadline; milliseconds, or -1 */
-bool tcp_timer_due(const struct tcp_harness *h);     /* is any timer set? */
+uint64_t tcp_fire(struct tcp_harness *h);        /* to the next deadline; milliseconds, or -1 */
+bool tcp_timer_due(const struct tcp_harness *h); /* is any timer set? */
 
 /* ---- what left ------------------------------------------------------------------------------ */
 
@@ -150,6 +153,8 @@ bool tcp_timer_due(const struct tcp_harness *h);     /* is any timer set? */
 void tcp_flush(struct tcp_harness *h);
 void tcp_check(struct tcp_harness *h);
 unsigned tcp_waiting(const struct tcp_harness *h);
+struct tcp_out *tcp_push_out(struct tcp_harness *h);
+void tcp_mix(struct tcp_harness *h, const void *bytes, size_t len); /* into the digest */
 struct tcp_out *tcp_next_out(struct tcp_harness *h, const char *file, int line);
 void tcp_expect_at(struct tcp_harness *h, uint16_t flags, uint32_t seq, uint32_t ack, uint32_t len,
                    const char *file, int line);

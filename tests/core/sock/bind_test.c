@@ -76,6 +76,20 @@ static void test_conflict_table(void **state)
     }
 }
 
+/* Sharing a port ends with SO_REUSEADDR; who was refused to listen keeps what it had. */
+static void test_refused_listener_keeps_port(void **state)
+{
+    int first = place_socket(ANY4, true), second = place_socket(ANY4, true);
+    assert_int_equal(place_bind(first, ANY4, PORT), LA_OK);
+    assert_int_equal(place_bind(second, ANY4, PORT), LA_OK);
+    assert_int_equal(set(&here, first, LA_SOL_SOCKET, LA_SO_REUSEADDR, 0), LA_OK);
+    assert_int_equal(la_listen(here.table, first, 1), LA_EADDRINUSE);
+    la_close(here.table, second);
+    second = place_socket(ANY4, true);
+    assert_int_equal(place_bind(second, ANY4, PORT), LA_EADDRINUSE);
+    assert_int_equal(la_listen(here.table, first, 1), LA_OK);
+}
+
 /* A socket that was refused can be bound elsewhere; one that was closed leaves its port. */
 static void test_port_comes_back(void **state)
 {
@@ -161,6 +175,19 @@ static void test_time_wait(void **state)
         la_close(there.table, door);
         net_settle();
 
+        /* The other family alone is free, both together are not. */
+        bool v6 = *domain == LA_AF_INET6;
+        const struct la_endpoint both = anywhere(LA_AF_INET6, PORT);
+        const struct la_endpoint other = anywhere(v6 ? LA_AF_INET : LA_AF_INET6, PORT);
+        int beside = stream(&there, v6 ? LA_AF_INET : LA_AF_INET6);
+        int across = stream(&there, LA_AF_INET6);
+        assert_int_equal(la_bind(there.table, across, &both), LA_EADDRINUSE);
+        assert_int_equal(set(&there, beside, LA_IPPROTO_IPV6, LA_IPV6_V6ONLY, 1),
+                         v6 ? LA_ENOPROTOOPT : LA_OK);
+        assert_int_equal(la_bind(there.table, beside, &other), LA_OK);
+        la_close(there.table, beside);
+        la_close(there.table, across);
+
         int strict = stream(&there, *domain), relaxed = stream(&there, *domain);
         assert_int_equal(la_bind(there.table, strict, &local), LA_EADDRINUSE);
         assert_int_equal(set(&there, relaxed, LA_SOL_SOCKET, LA_SO_REUSEADDR, 1), LA_OK);
@@ -198,6 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_conflict_table, net_setup, net_teardown),
+        cmocka_unit_test_setup_teardown(test_refused_listener_keeps_port, net_setup, net_teardown),
         cmocka_unit_test_setup_teardown(test_port_comes_back, net_setup, net_teardown),
         cmocka_unit_test_setup_teardown(test_chosen_port, net_setup, net_teardown),
         cmocka_unit_test_setup_teardown(test_connect_from, net_setup, net_teardown),

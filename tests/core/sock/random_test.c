@@ -145,8 +145,8 @@ static void random_step(struct node *n)
 
 static void test_random_calls(void **state)
 {
-    for (dice = 1; dice <= ROUNDS; dice++) {
-        uint64_t round = dice;
+    for (unsigned round = 1; round <= ROUNDS; round++) {
+        dice = round;
         assert_true(net_create(0, 0));
         net.filter = lose_some;
         for (unsigned i = 0; i < STEPS; i++) {
@@ -158,7 +158,6 @@ static void test_random_calls(void **state)
             }
         }
         net_destroy();
-        dice = round;
     }
 }
 

@@ -1,5 +1,5 @@
-/* Closing (RFC 9293 3.6, 3.10.4, 3.10.5): four segments and three, both at once, half-closed in both
- * roles, and the ends that are not orderly. */
+/* Closing (RFC 9293 3.6, 3.10.4, 3.10.5): four segments and three, both at once, half-closed in
+ * both roles, and the ends that are not orderly. */
 #include "support/tcp_harness.h"
 
 /* Figure 12. */

@@ -156,9 +156,9 @@ static void in_the_syn_ack(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_mss),       cmocka_unit_test(every_option),
-        cmocka_unit_test(two_periods),     cmocka_unit_test(for_nobody_else),
-        cmocka_unit_test(forged),          cmocka_unit_test(in_the_syn_ack),
+        cmocka_unit_test(every_mss),   cmocka_unit_test(every_option),
+        cmocka_unit_test(two_periods), cmocka_unit_test(for_nobody_else),
+        cmocka_unit_test(forged),      cmocka_unit_test(in_the_syn_ack),
     };
     return cmocka_run_group_tests_name("core/tcp/cookie", tests, NULL, NULL);
 }

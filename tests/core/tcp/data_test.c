@@ -149,7 +149,7 @@ static void reserve_and_commit(struct tcp_harness *h)
     tcp_expect(h, ACK | PSH, 1, 1, BUF_SMALL);
     assert_int_equal(tcp_reserve(&h->t, &h->env, &data, &len), 0);
     assert_int_equal(len, 100);
-    tcp_ack_in(h, 1 + BUF_SMALL); /* all that was said is acknowledged meanwhile */
+    tcp_ack_in(h, 1 + BUF_SMALL);                 /* all that was said is acknowledged meanwhile */
     tcp_segment_in(h, ACK, 1, 1 + BUF_SMALL, 64); /* and other buffers are taken */
     for (uint32_t i = 0; i < 100; i++) {
         ((uint8_t *)data)[i] = tcp_our_byte(h->said + i);
@@ -288,7 +288,8 @@ static void merged_segments(struct tcp_harness *h)
 
 /* ---- urgent data ---------------------------------------------------------------------------- */
 
-/* RFC 9293 3.8.5, MUST-30, MUST-31, MUST-62: of any length, the pointer counts from each segment. */
+/* RFC 9293 3.8.5, MUST-30, MUST-31, MUST-62: of any length, the pointer counts from each segment.
+ */
 static void send_urgent(struct tcp_harness *h)
 {
     tcp_connect(h);
@@ -370,8 +371,8 @@ static void receive_urgent(struct tcp_harness *h)
 static void urgent_up_to_the_fin(struct tcp_harness *h)
 {
     tcp_connect(h);
-    tcp_feed(h, &(struct tcp_in){
-                    .flags = ACK | URG | FIN, .seq = 1, .ack = 1, .len = 10, .urg = 10});
+    tcp_feed(h,
+             &(struct tcp_in){.flags = ACK | URG | FIN, .seq = 1, .ack = 1, .len = 10, .urg = 10});
     assert_int_equal(tcp_hear(h, 9), 9);
     assert_int_equal(urgent_left(h), 1);
     assert_int_equal(tcp_hear(h, 9), 1);

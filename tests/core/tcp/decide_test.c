@@ -74,16 +74,15 @@ static void ack_acceptable(void **state)
                                                 : ack == 0    ? TCP_ACK_SAME
                                                 : ack < -most ? TCP_ACK_TOO_OLD
                                                               : TCP_ACK_OLD;
-                    assert_int_equal(tcp_ack_verdict(seq_of(bases[b]),
-                                                     seq_of(bases[b] + (uint32_t)flight),
-                                                     (uint32_t)most,
-                                                     seq_of(bases[b] + (uint32_t)ack)),
-                                     want);
+                    assert_int_equal(
+                        tcp_ack_verdict(seq_of(bases[b]), seq_of(bases[b] + (uint32_t)flight),
+                                        (uint32_t)most, seq_of(bases[b] + (uint32_t)ack)),
+                        want);
                 }
             }
         }
     }
-    assert_int_equal(tcp_ack_verdict(seq_of(5), seq_of(9), 65535, seq_of(9 + 0x7fffffff)),
+    assert_int_equal(tcp_ack_verdict(seq_of(5), seq_of(9), 65535, seq_of(9 + 0x7fffffffU)),
                      TCP_ACK_TOO_NEW);
 }
 
@@ -315,13 +314,20 @@ static void reset_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sequence_acceptable), cmocka_unit_test(reset_acceptable),
-        cmocka_unit_test(ack_acceptable),      cmocka_unit_test(window_update),
-        cmocka_unit_test(duplicate_ack),       cmocka_unit_test(paws),
-        cmocka_unit_test(ack_policy),          cmocka_unit_test(usable_window),
-        cmocka_unit_test(may_send),            cmocka_unit_test(window_to_offer),
-        cmocka_unit_test(window_shift),        cmocka_unit_test(effective_mss),
-        cmocka_unit_test(time_wait_reusable),  cmocka_unit_test(reset_for),
+        cmocka_unit_test(sequence_acceptable),
+        cmocka_unit_test(reset_acceptable),
+        cmocka_unit_test(ack_acceptable),
+        cmocka_unit_test(window_update),
+        cmocka_unit_test(duplicate_ack),
+        cmocka_unit_test(paws),
+        cmocka_unit_test(ack_policy),
+        cmocka_unit_test(usable_window),
+        cmocka_unit_test(may_send),
+        cmocka_unit_test(window_to_offer),
+        cmocka_unit_test(window_shift),
+        cmocka_unit_test(effective_mss),
+        cmocka_unit_test(time_wait_reusable),
+        cmocka_unit_test(reset_for),
     };
     return cmocka_run_group_tests_name("core/tcp/decide", tests, NULL, NULL);
 }

@@ -33,9 +33,8 @@ static void in_flight_only(struct tcp_harness *h)
  * see it, and progress forgets it. */
 static void soft_errors(struct tcp_harness *h)
 {
-    static const enum la_tcp_state states[] = {LA_TCP_SYN_SENT,   LA_TCP_SYN_RECEIVED,
-                                               LA_TCP_FIN_WAIT_1, LA_TCP_CLOSING,
-                                               LA_TCP_LAST_ACK};
+    static const enum la_tcp_state states[] = {LA_TCP_SYN_SENT, LA_TCP_SYN_RECEIVED,
+                                               LA_TCP_FIN_WAIT_1, LA_TCP_CLOSING, LA_TCP_LAST_ACK};
     for (unsigned i = 0; i < 5; i++) {
         tcp_to_state(h, states[i]);
         uint32_t una = tcp_rel(h, h->t.snd_una);
@@ -151,9 +150,8 @@ static void path_mtu_absurd(struct tcp_harness *h)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EVERYWHERE(in_flight_only),  EVERYWHERE(soft_errors),
-        EVERYWHERE(soft_error_at_the_end), EVERYWHERE(hard_errors),
-        EVERYWHERE(path_mtu),        EVERYWHERE(path_mtu_large_enough),
+        EVERYWHERE(in_flight_only),  EVERYWHERE(soft_errors), EVERYWHERE(soft_error_at_the_end),
+        EVERYWHERE(hard_errors),     EVERYWHERE(path_mtu),    EVERYWHERE(path_mtu_large_enough),
         EVERYWHERE(path_mtu_absurd),
     };
     return cmocka_run_group_tests_name("core/tcp/icmp", tests, NULL, NULL);

@@ -71,7 +71,8 @@ static void keyed(void **state)
 /* RFC 7323 7.1: the offset belongs to the pair of addresses, so that it grows over incarnations. */
 static void timestamp_offset(void **state)
 {
-    struct flow_key a = key_of(1, 2, 40000, 80), b = key_of(1, 2, 1, 2), c = key_of(1, 3, 40000, 80);
+    struct flow_key a = key_of(1, 2, 40000, 80), b = key_of(1, 2, 1, 2),
+                    c = key_of(1, 3, 40000, 80);
     struct sip_key other = {secret.k0, secret.k1 ^ 1};
     assert_int_equal(tcp_ts_offset(&secret, &a), tcp_ts_offset(&secret, &b));
     assert_int_not_equal(tcp_ts_offset(&secret, &a), tcp_ts_offset(&secret, &c));

@@ -85,8 +85,8 @@ static void simultaneous_open_bare_ack(struct tcp_harness *h)
     assert_int_equal(h->t.state, LA_TCP_ESTABLISHED);
 }
 
-/* RFC 7323 2.2: the window of a SYN-ACK is never scaled, also when it crosses ours. RFC 9293 MUST-1:
- * and unsigned. */
+/* RFC 7323 2.2: the window of a SYN-ACK is never scaled, also when it crosses ours. RFC 9293
+ * MUST-1: and unsigned. */
 static void simultaneous_open_scales_no_syn(struct tcp_harness *h)
 {
     h->options.window_scale = true;
@@ -102,7 +102,8 @@ static void simultaneous_open_scales_no_syn(struct tcp_harness *h)
     assert_int_equal(h->t.snd_wnd, 400 << 7); /* RFC 9293 REC-1 */
 }
 
-/* 3.10.7.3, first: an ACK of something else than our SYN is answered with <SEQ=SEG.ACK><CTL=RST>. */
+/* 3.10.7.3, first: an ACK of something else than our SYN is answered with <SEQ=SEG.ACK><CTL=RST>.
+ */
 static void syn_sent_bad_ack(struct tcp_harness *h)
 {
     static const uint32_t bad[] = {0, 2, 0x80000001, UINT32_MAX, 1000};
@@ -210,9 +211,9 @@ static void open_with(struct tcp_harness *h, uint8_t offered, bool passive)
     assert_int_equal(tcp_next(h)->len, h->t.mss);
 }
 
-#define OPTIONS_CASE(name, offered, passive)      \
-    static void name(struct tcp_harness *h)       \
-    {                                             \
+#define OPTIONS_CASE(name, offered, passive)       \
+    static void name(struct tcp_harness *h)        \
+    {                                              \
         open_with(h, (uint8_t)(offered), passive); \
     }
 OPTIONS_CASE(no_options, 0, false)

@@ -114,11 +114,8 @@ static void first_byte_wins(struct tcp_harness *h)
         while (m.next < SPACE && m.have[m.next]) {
             m.next++;
         }
-        tcp_feed(h, &(struct tcp_in){.flags = ACK,
-                                     .seq = 1 + from,
-                                     .ack = 1,
-                                     .len = len,
-                                     .other_bytes = other});
+        tcp_feed(h, &(struct tcp_in){
+                        .flags = ACK, .seq = 1 + from, .ack = 1, .len = len, .other_bytes = other});
         assert_int_equal(tcp_peer_rel(h, h->t.rcv_nxt), 1 + m.next);
         h->out_head = h->out_tail;
     }
@@ -137,8 +134,8 @@ static void too_many_ranges(struct tcp_harness *h)
     }
     uint32_t beyond = 11 + 20 * REASS_RANGES;
     assert_int_equal(tcp_segment_in(h, ACK, beyond, 1, 10), LA_DROP_REASSEMBLY_FULL);
-    assert_int_equal(tcp_segment_in(h, ACK, 21, 1, 5), LA_TAKE_DATA_EARLY);  /* grows one */
-    assert_int_equal(tcp_segment_in(h, ACK, 26, 1, 5), LA_TAKE_DATA_EARLY);  /* joins two */
+    assert_int_equal(tcp_segment_in(h, ACK, 21, 1, 5), LA_TAKE_DATA_EARLY); /* grows one */
+    assert_int_equal(tcp_segment_in(h, ACK, 26, 1, 5), LA_TAKE_DATA_EARLY); /* joins two */
     assert_int_equal(tcp_reass_of(&h->t)->count, REASS_RANGES - 1);
     assert_int_equal(tcp_segment_in(h, ACK, beyond, 1, 10), LA_TAKE_DATA_EARLY);
     h->out_head = h->out_tail;
@@ -276,10 +273,10 @@ static void no_memory(struct tcp_harness *h)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EVERYWHERE(random_segments),   EVERYWHERE(first_byte_wins),
-        EVERYWHERE(too_many_ranges),   EVERYWHERE(charge_is_bounded),
-        EVERYWHERE(sack_blocks),       EVERYWHERE(sack_and_timestamps),
-        EVERYWHERE(no_sack),           EVERYWHERE(acknowledged_at_once),
+        EVERYWHERE(random_segments), EVERYWHERE(first_byte_wins),
+        EVERYWHERE(too_many_ranges), EVERYWHERE(charge_is_bounded),
+        EVERYWHERE(sack_blocks),     EVERYWHERE(sack_and_timestamps),
+        EVERYWHERE(no_sack),         EVERYWHERE(acknowledged_at_once),
         EVERYWHERE(no_memory),
     };
     return cmocka_run_group_tests_name("core/tcp/reass", tests, NULL, NULL);

@@ -89,8 +89,12 @@ static void no_duplicates(struct tcp_harness *h)
         tcp_window_in(h, 1, (uint16_t)(50000 + i)); /* the window changes */
     }
     for (uint32_t i = 0; i < 5; i++) {
-        tcp_feed(h, &(struct tcp_in){ /* with data */
-                        .flags = ACK, .seq = 1 + 10 * i, .ack = 1, .len = 10, .wnd = 50004});
+        tcp_feed(h, &(struct tcp_in){/* with data */
+                                     .flags = ACK,
+                                     .seq = 1 + 10 * i,
+                                     .ack = 1,
+                                     .len = 10,
+                                     .wnd = 50004});
     }
     tcp_silent(h);
     assert_int_equal(h->t.dup_acks_in, 0);
@@ -225,12 +229,10 @@ static void paws_after_24_days(struct tcp_harness *h)
     with_timestamps(h);
     uint32_t recent = h->t.ts_recent;
     h->env.now_ns += UINT64_C(25) * 86400 * SECOND;
-    assert_int_equal(tcp_feed(h, &(struct tcp_in){.flags = ACK,
-                                                  .seq = 1,
-                                                  .ack = 1,
-                                                  .len = 10,
-                                                  .tsval = recent - 5}),
-                     LA_TAKE_DATA);
+    assert_int_equal(
+        tcp_feed(
+            h, &(struct tcp_in){.flags = ACK, .seq = 1, .ack = 1, .len = 10, .tsval = recent - 5}),
+        LA_TAKE_DATA);
     assert_int_equal(h->t.ts_recent, recent - 5);
 }
 
@@ -240,15 +242,15 @@ static void ts_recent(struct tcp_harness *h)
 {
     with_timestamps(h);
     uint32_t recent = h->t.ts_recent;
-    tcp_feed(h, &(struct tcp_in){
-                    .flags = ACK, .seq = 101, .ack = 1, .len = 10, .tsval = recent + 50});
+    tcp_feed(h,
+             &(struct tcp_in){.flags = ACK, .seq = 101, .ack = 1, .len = 10, .tsval = recent + 50});
     assert_int_equal(h->t.ts_recent, recent); /* behind a gap */
     tcp_feed(h, &(struct tcp_in){
                     .flags = ACK, .seq = 90001, .ack = 1, .len = 10, .tsval = recent + 0x7fffffff});
     assert_int_equal(h->t.ts_recent, recent); /* beyond the window */
     h->out_head = h->out_tail;
-    tcp_feed(h, &(struct tcp_in){
-                    .flags = ACK, .seq = 1, .ack = 1, .len = 10, .tsval = recent + 40});
+    tcp_feed(h,
+             &(struct tcp_in){.flags = ACK, .seq = 1, .ack = 1, .len = 10, .tsval = recent + 40});
     assert_int_equal(h->t.ts_recent, recent + 40);
     assert_int_equal(tcp_next(h)->h.tsecr, recent + 40);
 }
@@ -268,11 +270,16 @@ static void timestamp_missing(struct tcp_harness *h)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EVERYWHERE(fast_retransmit),  EVERYWHERE(partial_acks),
-        EVERYWHERE(no_duplicates),    EVERYWHERE(timeout_in_recovery),
-        EVERYWHERE(slow_start),       EVERYWHERE(loss_after_2_gib),
-        EVERYWHERE(paws),             EVERYWHERE(paws_after_24_days),
-        EVERYWHERE(ts_recent),        EVERYWHERE(timestamp_missing),
+        EVERYWHERE(fast_retransmit),
+        EVERYWHERE(partial_acks),
+        EVERYWHERE(no_duplicates),
+        EVERYWHERE(timeout_in_recovery),
+        EVERYWHERE(slow_start),
+        EVERYWHERE(loss_after_2_gib),
+        EVERYWHERE(paws),
+        EVERYWHERE(paws_after_24_days),
+        EVERYWHERE(ts_recent),
+        EVERYWHERE(timestamp_missing),
     };
     return cmocka_run_group_tests_name("core/tcp/recovery", tests, NULL, NULL);
 }

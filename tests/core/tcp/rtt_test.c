@@ -1,5 +1,5 @@
-/* RFC 6298: the estimator against its formulas in floating point, the bounds, the back-off (RFC 9293
- * MUST-18, MUST-19). */
+/* RFC 6298: the estimator against its formulas in floating point, the bounds, the back-off (RFC
+ * 9293 MUST-18, MUST-19). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,9 +89,8 @@ static void backed_off(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_sample), cmocka_unit_test(later_samples),
-        cmocka_unit_test(extremes),     cmocka_unit_test(bounds),
-        cmocka_unit_test(backed_off),
+        cmocka_unit_test(first_sample), cmocka_unit_test(later_samples), cmocka_unit_test(extremes),
+        cmocka_unit_test(bounds),       cmocka_unit_test(backed_off),
     };
     return cmocka_run_group_tests_name("core/tcp/rtt", tests, NULL, NULL);
 }

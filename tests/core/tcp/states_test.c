@@ -24,7 +24,10 @@ struct row {
     const char *cell[COLUMNS];
 };
 
-#define ALL(c) {c, c, c, c, c, c, c}
+#define ALL(c)              \
+    {                       \
+        c, c, c, c, c, c, c \
+    }
 #define REST(c) c, c, c, c, c, c
 
 static const struct row rows[] = {
@@ -270,7 +273,8 @@ static int name_row(void **state)
 
 /* ---- urgent data (3.10.7.4, sixth) ---------------------------------------------------------- */
 
-/* RFC 9293 MUST-30, MUST-32, MUST-62: the pointer counts from SEG.SEQ and names the octet behind. */
+/* RFC 9293 MUST-30, MUST-32, MUST-62: the pointer counts from SEG.SEQ and names the octet behind.
+ */
 static void urgent_in_every_state(struct tcp_harness *h)
 {
     for (enum column c = SR; c < COLUMNS; c++) {
@@ -300,7 +304,8 @@ static void challenges_are_limited(struct tcp_harness *h)
         enum at at;
         enum acks acks;
     } kinds[] = {
-        {RST, IN, NONE}, {SYN, IN, NONE}, {ACK, NXT, HIGH}, {ACK, NXT, ANCIENT}, {ACK, BEYOND, SAME},
+        {RST, IN, NONE},     {SYN, IN, NONE},     {ACK, NXT, HIGH},
+        {ACK, NXT, ANCIENT}, {ACK, BEYOND, SAME},
     };
     for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
         prepare(h, EST);

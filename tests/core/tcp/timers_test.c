@@ -53,7 +53,8 @@ static void syn_ack_is_repeated(struct tcp_harness *h)
     }
 }
 
-/* RFC 6298 2, RFC 9293 MUST-18: from the first sample on SRTT + 4 RTTVAR; 5.5: doubled each time. */
+/* RFC 6298 2, RFC 9293 MUST-18: from the first sample on SRTT + 4 RTTVAR; 5.5: doubled each time.
+ */
 static void data_are_repeated(struct tcp_harness *h)
 {
     tcp_start(h);
@@ -327,15 +328,24 @@ static void answers_keepalive(struct tcp_harness *h)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EVERYWHERE(syn_is_repeated),    EVERYWHERE(after_a_lost_syn),
-        EVERYWHERE(syn_ack_is_repeated), EVERYWHERE(data_are_repeated),
-        EVERYWHERE(restarted_by_an_ack), EVERYWHERE(karn),
-        EVERYWHERE(timestamps_measure), EVERYWHERE(r1_and_r2),
-        EVERYWHERE(r1_in_silence),      EVERYWHERE(r2_is_set),
-        EVERYWHERE(user_timeout),       EVERYWHERE(user_timeout_never),
-        EVERYWHERE(progress),           EVERYWHERE(fin_is_repeated),
-        EVERYWHERE(keepalive_is_off),   EVERYWHERE(keepalive),
-        EVERYWHERE(keepalive_garbage),  EVERYWHERE(keepalive_and_data),
+        EVERYWHERE(syn_is_repeated),
+        EVERYWHERE(after_a_lost_syn),
+        EVERYWHERE(syn_ack_is_repeated),
+        EVERYWHERE(data_are_repeated),
+        EVERYWHERE(restarted_by_an_ack),
+        EVERYWHERE(karn),
+        EVERYWHERE(timestamps_measure),
+        EVERYWHERE(r1_and_r2),
+        EVERYWHERE(r1_in_silence),
+        EVERYWHERE(r2_is_set),
+        EVERYWHERE(user_timeout),
+        EVERYWHERE(user_timeout_never),
+        EVERYWHERE(progress),
+        EVERYWHERE(fin_is_repeated),
+        EVERYWHERE(keepalive_is_off),
+        EVERYWHERE(keepalive),
+        EVERYWHERE(keepalive_garbage),
+        EVERYWHERE(keepalive_and_data),
         EVERYWHERE(answers_keepalive),
     };
     return cmocka_run_group_tests_name("core/tcp/timers", tests, NULL, NULL);

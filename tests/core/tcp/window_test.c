@@ -4,7 +4,8 @@
 
 /* ---- the peer's window ---------------------------------------------------------------------- */
 
-/* RFC 9293 3.8.6.1, MUST-36; SHLD-29: the first probe after one RTO; SHLD-30: then exponentially. */
+/* RFC 9293 3.8.6.1, MUST-36; SHLD-29: the first probe after one RTO; SHLD-30: then exponentially.
+ */
 static void probes(struct tcp_harness *h)
 {
     tcp_connect(h);
@@ -218,8 +219,8 @@ static void old_window_updates(struct tcp_harness *h)
     h->out_head = h->out_tail;
 }
 
-/* RFC 9293 3.8.6.2.1, MUST-38: a small opening is not used but when it is half of the largest window
- * ever seen, or the override timer says so. */
+/* RFC 9293 3.8.6.2.1, MUST-38: a small opening is not used but when it is half of the largest
+ * window ever seen, or the override timer says so. */
 static void silly_window_of_the_peer(struct tcp_harness *h)
 {
     h->peer_wnd = 10000;

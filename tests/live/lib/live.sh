@@ -126,7 +126,7 @@ in_worlds() {
     in_veth "$@" || exit 1
 }
 
-if ! unshare -Urn true 2>/dev/null; then
+if [ -z "$WORLD" ] && ! unshare -Urn true 2>/dev/null; then
     echo "SKIP: $name: user namespaces are forbidden here"
     exit 77
 fi
