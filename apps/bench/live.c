@@ -43,6 +43,7 @@ static void cost_tell(struct figure *figure, const struct live_cost *cost)
     condition_text(figure, "lastack_processor", "%.0f %% user, %.0f %% system", cost->user * 100,
                    cost->system * 100);
     condition_number(figure, "bytes_a_frame", cost->frame_bytes);
+    condition_number(figure, "lastack_socket_buffers", LIVE_SOCKET_BYTES);
 }
 
 static void take_results(const struct bench *bench, const struct live_page *page,

@@ -9,8 +9,9 @@
 
 #include <lastack/host.h>
 
-#define LIVE_PIECE   (256 * 1024) /* buffer of every application, ours and the kernel's */
-#define LIVE_GRACE_S 10           /* longer than that over its time a stream stands still */
+#define LIVE_PIECE        (256 * 1024) /* buffer of every application, ours and the kernel's */
+#define LIVE_SOCKET_BYTES (4 << 20)    /* ours; as large as the kernel lets its own grow */
+#define LIVE_GRACE_S      10           /* longer than that over its time a stream stands still */
 
 /* What a stream cost Lastack's end. */
 struct live_cost {

@@ -11,10 +11,9 @@
 #include "apps/bench/live.h"
 #include "apps/common/node.h"
 
-#define PORT_SEND    5001
-#define PORT_RECV    5002
-#define SOCKET_BYTES (4 << 20) /* as large as the kernel lets its own grow */
-#define EVENTS       4
+#define PORT_SEND 5001
+#define PORT_RECV 5002
+#define EVENTS    4
 
 struct stream_end {
     struct live_page *page;
@@ -28,8 +27,8 @@ struct stream_end {
 static void options_make(struct la_tcp_options *options)
 {
     la_tcp_options_init(options);
-    options->sndbuf_bytes = SOCKET_BYTES;
-    options->rcvbuf_bytes = SOCKET_BYTES;
+    options->sndbuf_bytes = LIVE_SOCKET_BYTES;
+    options->rcvbuf_bytes = LIVE_SOCKET_BYTES;
 }
 
 static bool end_failed(struct stream_end *e, const char *what, int64_t rc)
@@ -129,6 +128,7 @@ static bool send_stream(struct stream_end *e, double seconds)
             return end_failed(e, "cannot connect", LA_ETIMEDOUT);
     la_stack_want(e->node->stack, e->conn, LA_EV_WRITABLE);
     uint64_t end_ns = in_seconds(seconds);
+    write_all_it_takes(e); /* a turn waits, so there has to be something to send */
     do {
         if (turn(e, end_ns, e->conn) & LA_EV_WRITABLE)
             write_all_it_takes(e);

@@ -1,9 +1,12 @@
 /* A live node: see node.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "apps/common/node.h"
@@ -99,13 +102,26 @@ static int wrap(struct la_link **link, const struct node_options *options, int p
     return rc;
 }
 
+/* Does the interface of a link "tun:NAME" stand, but not up? */
+static bool link_is_down(const char *link_name)
+{
+    const char *colon = strchr(link_name, ':');
+    struct ifreq ifr = {0};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%.15s", colon ? colon + 1 : link_name);
+    bool known = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &ifr) == 0;
+    if (fd >= 0)
+        close(fd);
+    return known && (ifr.ifr_flags & IFF_UP) == 0;
+}
+
 static int link_make(struct node *node, const struct node_options *options, struct la_link **link,
                      struct la_message *why)
 {
     if (options->link) {
         int rc = la_link_open(options->link, options->mtu, link, why);
         if (rc == 0)
-            explain(&node->how, "link %s", (*link)->name);
+            node->link_down = link_is_down((*link)->name);
         return rc;
     }
     enum la_world_kind kind;

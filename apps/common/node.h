@@ -36,7 +36,8 @@ struct node {
     struct la_host *host;
     struct la_stack *stack;
     enum node_kind kind;
-    char link_name[64];
+    char link_name[64];    /* "tun:lastack0" */
+    bool link_down;        /* a device of the present namespace that nobody has set up yet */
     struct la_message how; /* which link came about and why */
     uint64_t clock_ns;     /* of the last turn */
     uint64_t trace_lost;   /* records that were overwritten before they could be drained */

@@ -16,6 +16,12 @@ void nc_report_begin(struct nc *nc)
         say_note(&nc->say, "%s", "%s", nc->node.how.text);
         say_note(&nc->say, "enter it with: %s", "进入它的命令：%s", enter);
     }
+    if (nc->node.link_down)
+        say_note(&nc->say,
+                 "%s is down: give its device an address of the kernel's and set it up: "
+                 "ip addr add, ip link set up",
+                 "%s 未启用：请给该设备配置内核一侧的地址并启用：ip addr add、ip link set up",
+                 nc->node.link_name);
     if (nc->options->listen) {
         la_endpoint_format(&nc->options->there, where);
         say_note(&nc->say, "listening on %s", "正在监听 %s", where);

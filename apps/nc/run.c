@@ -99,28 +99,35 @@ static bool peer_gave_up(const struct nc *nc)
     return nc->child.pid > 0 && nc->child.ended && nc->node.clock_ns - nc->begin_ns > PEER_GONE_NS;
 }
 
-static void opening_step(struct nc *nc)
+static void accept_step(struct nc *nc)
 {
-    if (nc->listener) {
-        int rc = la_tcp_accept(nc->node.stack, nc->listener, &nc->conn);
-        if (rc == LA_EAGAIN && peer_gave_up(nc)) {
-            say_error(&nc->say, "the peer's command ended with status %d and did not connect: %s",
-                      "对端命令以状态 %d 结束，没有发起连接：%s", nc->child.status,
-                      nc->options->peer);
-            over(nc, "no connection", APP_FAILED, LA_NONE);
-            return;
-        }
-        if (rc < 0)
-            return;
+    if (la_tcp_accept(nc->node.stack, nc->listener, &nc->conn) == 0) {
+        opened(nc); /* even if it is reset already: what came before shall be written */
+    } else if (peer_gave_up(nc)) {
+        say_error(&nc->say, "the peer's command ended with status %d and did not connect: %s",
+                  "对端命令以状态 %d 结束，没有发起连接：%s", nc->child.status, nc->options->peer);
+        over(nc, "no connection", APP_FAILED, LA_NONE);
     }
+}
+
+static void connect_step(struct nc *nc)
+{
     int ready = la_stack_ready(nc->node.stack, nc->conn);
-    if (ready >= 0 && (ready & LA_EV_CONNECTED)) {
+    la_tcp_info(nc->node.stack, nc->conn, &nc->info);
+    if ((ready & LA_EV_CONNECTED) || nc->info.rcv_queued > 0) {
         opened(nc);
-    } else if (ready < 0 || (ready & LA_EV_ERROR)) {
-        la_tcp_info(nc->node.stack, nc->conn, &nc->info);
+    } else if (ready & LA_EV_ERROR) {
         nc_report_conn_error(nc, nc->info.error);
         over(nc, la_err_name(nc->info.error), APP_FAILED, LA_NONE);
     }
+}
+
+static void opening_step(struct nc *nc)
+{
+    if (nc->listener)
+        accept_step(nc);
+    else
+        connect_step(nc);
 }
 
 /* ---- open ----------------------------------------------------------------------------------- */
@@ -212,6 +219,8 @@ static void interrupted(struct nc *nc, uint32_t signal_number)
 static void signals_step(struct nc *nc)
 {
     struct signalfd_siginfo info;
+    if (la_host_revents(nc->node.host, nc->signal_fd) == 0)
+        return;
     while (nc->phase != NC_OVER && read(nc->signal_fd, &info, sizeof(info)) == sizeof(info)) {
         if (info.ssi_signo != SIGCHLD) {
             interrupted(nc, info.ssi_signo);

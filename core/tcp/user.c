@@ -382,7 +382,6 @@ static void queue_fin(struct tcb *t, struct tcp_env *env, enum la_reason why)
     if (t->state == LA_TCP_ESTABLISHED) {
         tcp_set_state(t, env, LA_TCP_FIN_WAIT_1, why);
     }
-    tcp_arm_rtx(t, env);
     t->todo |= TCP_DO_OUTPUT;
 }
 

@@ -9,6 +9,7 @@
 #include <lastack/host.h>
 #include <lastack/link.h>
 #include <lastack/reason.h>
+#include <lastack/sock.h>
 #include <lastack/stack.h>
 #include <lastack/tcp.h>
 #include <lastack/trace.h>

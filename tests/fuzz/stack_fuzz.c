@@ -134,9 +134,8 @@ static void correct(uint8_t *p, size_t len, uint8_t proto, size_t at)
     }
     struct la_addr src = v6 ? wire_load_v6(p + 8) : wire_load_v4(p + 12);
     struct la_addr dst = v6 ? wire_load_v6(p + 24) : wire_load_v4(p + 16);
-    uint32_t sum = proto == WIRE_PROTO_ICMP
-                       ? 0
-                       : wire_sum_pseudo(&src, &dst, proto, (uint32_t)(len - head));
+    uint32_t sum =
+        proto == WIRE_PROTO_ICMP ? 0 : wire_sum_pseudo(&src, &dst, proto, (uint32_t)(len - head));
     wire_checksum_store(p + head + at, 0);
     sum = wire_sum(p + head, len - head, sum);
     wire_checksum_store(p + head + at, (uint16_t)~wire_fold(sum));

@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-
 static void check_array(const struct la_stack *s, const struct flow_array *a)
 {
     for (uint32_t i = 0; a->slots && i < a->buckets * 8; i++) {

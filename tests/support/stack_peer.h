@@ -36,7 +36,7 @@ struct peer {
     struct test_memory memory;
     int link;
     uint64_t now_ns;
-    struct la_addr v4, v6; /* of the stack */
+    struct la_addr v4, v6;                /* of the stack */
     struct peer_packet out[PEER_OUT_MAX]; /* of the last peer_send(), peer_run(), peer_pull() */
     size_t count;
 };

@@ -32,8 +32,8 @@ struct pair_options {
     uint64_t time_wait_ns, msl_ns; /* 0: the default */
     uint8_t cookies;
     uint32_t time_wait_max, half_open_max, conns_max;
-    unsigned fail_at[2];  /* the N-th allocation of each end fails; 0: none */
-    uint64_t memory_max;  /* 0: the default, as are these */
+    unsigned fail_at[2]; /* the N-th allocation of each end fails; 0: none */
+    uint64_t memory_max; /* 0: the default, as are these */
     uint16_t port_first, port_last;
     uint32_t trace_rings_max;
 };

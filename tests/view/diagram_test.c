@@ -29,7 +29,7 @@ static void passive_close(struct story *s)
     story_open_passive(s);
     story_wait(s, 100);
     story_in(s, LA_TCP_ESTABLISHED, LA_TAKE_DATA, PSH | ACK, 1, 1, 6);
-    story_out(s, LA_TCP_ESTABLISHED, LA_ACK_NOW, ACK, 1, 7, 0);
+    story_out(s, LA_TCP_ESTABLISHED, LA_ACK_DELAYED, ACK, 1, 7, 0);
     story_wait(s, 100);
     story_state(s, LA_TCP_ESTABLISHED, LA_TCP_CLOSE_WAIT, LA_TAKE_FIN);
     story_in(s, LA_TCP_CLOSE_WAIT, LA_TAKE_FIN, FIN | ACK, 7, 1, 0);

@@ -186,8 +186,7 @@ static la_handle server_to_shut;
 static void shut_at_fin(struct pair *pair, unsigned end)
 {
     struct la_tcp_info info;
-    if (end == 1 && server_to_shut &&
-        la_tcp_info(pair->end[1].stack, server_to_shut, &info) == 0 &&
+    if (end == 1 && server_to_shut && la_tcp_info(pair->end[1].stack, server_to_shut, &info) == 0 &&
         info.state == LA_TCP_CLOSE_WAIT) {
         assert_int_equal(la_tcp_shutdown(pair->end[1].stack, server_to_shut), 0);
         server_to_shut = 0;
@@ -219,7 +218,8 @@ static void test_three_segments(void **state)
     }
 }
 
-/* The side that was closed on goes on sending for as long as it likes: megabytes, in either role. */
+/* The side that was closed on goes on sending for as long as it likes: megabytes, in either role.
+ */
 static void half_close(unsigned closer, bool v6)
 {
     static uint8_t bytes[30000];
@@ -415,10 +415,14 @@ static void test_fin_wait_2(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_simultaneous_close), cmocka_unit_test(test_simultaneous_open),
-        cmocka_unit_test(test_three_segments),     cmocka_unit_test(test_half_close),
-        cmocka_unit_test(test_unread),             cmocka_unit_test(test_linger),
-        cmocka_unit_test(test_linger_in_time),     cmocka_unit_test(test_fin_wait_2),
+        cmocka_unit_test(test_simultaneous_close),
+        cmocka_unit_test(test_simultaneous_open),
+        cmocka_unit_test(test_three_segments),
+        cmocka_unit_test(test_half_close),
+        cmocka_unit_test(test_unread),
+        cmocka_unit_test(test_linger),
+        cmocka_unit_test(test_linger_in_time),
+        cmocka_unit_test(test_fin_wait_2),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

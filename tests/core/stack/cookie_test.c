@@ -104,9 +104,8 @@ static void kept(bool v6, uint8_t options, uint16_t mss, uint32_t want_mss)
     struct wire_tcp answer = p.out[0].tcp;
     bool ts = (options & WIRE_TCP_TS) != 0;
     assert_int_equal(answer.options,
-                     WIRE_TCP_MSS | (ts ? options & (WIRE_TCP_TS | WIRE_TCP_WSCALE |
-                                                     WIRE_TCP_SACK_OK)
-                                        : 0));
+                     WIRE_TCP_MSS |
+                         (ts ? options & (WIRE_TCP_TS | WIRE_TCP_WSCALE | WIRE_TCP_SACK_OK) : 0));
     assert_int_equal(la_stack_memory(p.stack, LA_MEM_HALF_OPEN), 0);
     struct peer_segment ack = ack_of(v6, &answer);
     ack.data = "hello";

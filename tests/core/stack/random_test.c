@@ -89,9 +89,8 @@ static void begin(struct world *w, uint64_t seed)
             l->stream[end].id = i * 2 + end;
             l->stream[end].limit = random_below(&w->random, 150000);
         }
-        assert_int_equal(la_tcp_open(stack_of(w, l->client), &from, &to, &options,
-                                     &l->h[l->client]),
-                         0);
+        assert_int_equal(
+            la_tcp_open(stack_of(w, l->client), &from, &to, &options, &l->h[l->client]), 0);
     }
 }
 

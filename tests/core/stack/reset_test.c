@@ -202,7 +202,9 @@ static void test_client_restarted(void **state)
         pair_restart(&p, 0);
         assert_int_equal(la_tcp_open(S0, &here, &there, NULL, &again), 0);
         pair_settle(&p);
-        assert_int_equal(la_stack_counter(S1, LA_CHALLENGE_SYN), 1);
+        /* Outside the window it fails the first check already, with the same answer. */
+        assert_int_equal(
+            la_stack_counter(S1, LA_CHALLENGE_SYN) + la_stack_counter(S1, LA_ACK_UNACCEPTABLE), 1);
         assert_int_equal(rst_from[0], 1);
         assert_int_equal(la_tcp_recv(S1, s, &(char){0}, 1, 0), LA_ECONNRESET);
         assert_int_equal(pair_state(&p, 0, again), LA_TCP_SYN_SENT);
@@ -361,9 +363,12 @@ static void test_stale_handles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_abort),          cmocka_unit_test(test_peer_restarted),
-        cmocka_unit_test(test_client_restarted), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_events),         cmocka_unit_test(test_stale_handles),
+        cmocka_unit_test(test_abort),
+        cmocka_unit_test(test_peer_restarted),
+        cmocka_unit_test(test_client_restarted),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_stale_handles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

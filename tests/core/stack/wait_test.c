@@ -187,13 +187,13 @@ static void test_reuse(void **state)
         int32_t tsval;
         bool reused;
     } rows[] = {
-        {true, true, 100, 1, true},      {true, true, -100, 1, true},
+        {true, true, 100, 1, true},        {true, true, -100, 1, true},
         {true, true, -100, 1000000, true}, {true, true, 100, 0, true},
-        {true, true, -100, 0, false},    {true, true, 100, -1, false},
-        {true, false, 100, 0, true},     {true, false, -100, 0, false},
-        {false, false, 1, 0, true},      {false, false, 0x7ffffff0, 0, true},
-        {false, false, 0, 0, false},     {false, false, -1, 0, false},
-        {false, true, 100, 5, true},     {false, true, -100, 5, true},
+        {true, true, -100, 0, false},      {true, true, 100, -1, false},
+        {true, false, 100, 0, true},       {true, false, -100, 0, false},
+        {false, false, 1, 0, true},        {false, false, 0x7ffffff0, 0, true},
+        {false, false, 0, 0, false},       {false, false, -1, 0, false},
+        {false, true, 100, 5, true},       {false, true, -100, 5, true},
     };
     for (unsigned i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
         unsigned k = i / 2;
@@ -285,7 +285,8 @@ static void test_no_listener(void **state)
     peer_end(&p);
 }
 
-/* The records are few: the oldest gives way, whoever restarted is young again, and it is counted. */
+/* The records are few: the oldest gives way, whoever restarted is young again, and it is counted.
+ */
 static void test_eviction(void **state)
 {
     (void)state;
@@ -406,10 +407,10 @@ static void test_blocked_link(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_length),       cmocka_unit_test(test_assassination),
-        cmocka_unit_test(test_reuse),        cmocka_unit_test(test_reuse_number),
-        cmocka_unit_test(test_no_listener),  cmocka_unit_test(test_eviction),
-        cmocka_unit_test(test_same_batch),   cmocka_unit_test(test_blocked_link),
+        cmocka_unit_test(test_length),      cmocka_unit_test(test_assassination),
+        cmocka_unit_test(test_reuse),       cmocka_unit_test(test_reuse_number),
+        cmocka_unit_test(test_no_listener), cmocka_unit_test(test_eviction),
+        cmocka_unit_test(test_same_batch),  cmocka_unit_test(test_blocked_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
