@@ -51,8 +51,8 @@ void stack_endpoint_free(struct la_stack *s, uint32_t index)
     slab_put(&s->endpoints, index);
 }
 
-/* SO_REUSEADDR: without it, an endpoint waits until connections of its port are gone, those in
- * TIME-WAIT too. */
+/* SO_REUSEADDR: without it, an endpoint waits until TIME-WAIT is over for its port. Connections that
+ * are still open do not hold the port: their 4-tuples cannot be taken by anybody. */
 static bool port_in_wait(const struct la_stack *s, const struct bind_entry *b)
 {
     for (uint32_t i = s->waits.head; i; i = stack_time_wait_at(s, i)->link.next) {
