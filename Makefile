@@ -49,7 +49,7 @@ help:
 	@echo "make          build/lastack, build/liblastack.a, build/liblastack_core.a"
 	@echo "make demo     the main job in one go: Lastack against the kernel's TCP, no root needed"
 	@echo "make test     every check and test, with and without sanitizers (under 10 minutes)"
-	@echo "make bench    the benchmarks, one JSON object a line; NAMES='pair-bulk tun' for some"
+	@echo "make bench    the benchmarks; NAMES='pair-bulk tun' for some"
 	@echo "make tidy     layout, include table, sizes: what must hold before a commit"
 	@echo "make lint     static analysis with clang-tidy"
 	@echo "make fuzz     the fuzz targets, in build/fuzz/fuzz/"

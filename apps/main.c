@@ -21,8 +21,7 @@ static const struct command commands[] = {
      "半分钟看完整个过程：与内核自己的 TCP 对话"},
     {"nc", nc_main, "bytes from standard input to a peer and back, like netcat",
      "像 netcat 一样在标准输入输出与对端之间传送字节"},
-    {"bench", bench_main, "what it costs: the benchmarks, one JSON object a line",
-     "性能测量：每行一个 JSON 对象"},
+    {"bench", bench_main, "what it costs: the benchmarks", "性能测量"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -285,6 +285,21 @@ static void options_record(struct la_diagram *d, struct diagram_conn *c,
     c->options_drawn = false;
 }
 
+/* A segment soon after shows the state that this record brings, or a later one. */
+static bool state_is_shown_next(struct cursor at)
+{
+    const uint64_t time_ns = at.r->time_ns;
+    const struct la_trace_record *n;
+
+    for (; (n = next_of_conn(at)) != NULL && n->time_ns - time_ns < SAME_MOMENT_NS; at.r = n) {
+        if (LA_TRACE_WHAT(n) == LA_TRACE_IN || LA_TRACE_WHAT(n) == LA_TRACE_OUT)
+            return true;
+        if (LA_TRACE_WHAT(n) != LA_TRACE_STATE && LA_TRACE_WHAT(n) != LA_TRACE_CALL)
+            return false;
+    }
+    return false;
+}
+
 static void note_record(struct la_diagram *d, struct diagram_conn *c, struct cursor at,
                         enum diagram_weight weight)
 {
@@ -306,27 +321,19 @@ static void note_record(struct la_diagram *d, struct diagram_conn *c, struct cur
         c->state = state;
         c->state_known = true;
     }
+    if (call && c->id != 0 && next != NULL && LA_TRACE_WHAT(next) == LA_TRACE_STATE &&
+        next->reason == r->reason && !state_is_shown_next(at)) {
+        /* No segment shows soon what the call led to: one line for both. */
+        c->state = LA_TRACE_STATE_OF(next);
+        c->state_known = true;
+        shown = la_tcp_state_name(c->state);
+    }
     diagram_words_note(r, d->options.lang, text, sizeof(text));
     diagram_draw_note(d, c, r->time_ns, shown,
                       is_refused(r) ? (d->options.unicode ? "✗" : "X")
                       : call        ? (d->options.unicode ? "▸" : ">")
                                     : NULL,
                       text);
-}
-
-/* A segment soon after shows the state that this record brings, or a later one. */
-static bool state_is_shown_next(struct cursor at)
-{
-    const uint64_t time_ns = at.r->time_ns;
-    const struct la_trace_record *n;
-
-    for (; (n = next_of_conn(at)) != NULL && n->time_ns - time_ns < SAME_MOMENT_NS; at.r = n) {
-        if (LA_TRACE_WHAT(n) == LA_TRACE_IN || LA_TRACE_WHAT(n) == LA_TRACE_OUT)
-            return true;
-        if (LA_TRACE_WHAT(n) != LA_TRACE_STATE && LA_TRACE_WHAT(n) != LA_TRACE_CALL)
-            return false;
-    }
-    return false;
 }
 
 static void state_record(struct la_diagram *d, struct diagram_conn *c, struct cursor at)

@@ -51,8 +51,8 @@ void stack_endpoint_free(struct la_stack *s, uint32_t index)
     slab_put(&s->endpoints, index);
 }
 
-/* SO_REUSEADDR: without it, an endpoint waits until TIME-WAIT is over for its port. Connections that
- * are still open do not hold the port: their 4-tuples cannot be taken by anybody. */
+/* SO_REUSEADDR: without it, an endpoint waits until TIME-WAIT is over for its port. Connections
+ * that are still open do not hold the port: their 4-tuples cannot be taken by anybody. */
 static bool port_in_wait(const struct la_stack *s, const struct bind_entry *b)
 {
     for (uint32_t i = s->waits.head; i; i = stack_time_wait_at(s, i)->link.next) {
@@ -176,7 +176,7 @@ int la_tcp_accept(struct la_stack *s, la_handle listener, la_handle *handle)
         return LA_EAGAIN;
     }
     struct conn *c = stack_conn_at(s, conn);
-    e->accept_head = c->next_accept;
+    e->accept_head = c->ready.next;
     if (!e->accept_head) {
         e->accept_tail = 0;
     }
@@ -201,7 +201,7 @@ void stack_endpoint_close(struct la_stack *s, uint32_t index)
     while (e->accept_head) {
         uint32_t conn = e->accept_head;
         struct conn *c = stack_conn_at(s, conn);
-        e->accept_head = c->next_accept;
+        e->accept_head = c->ready.next;
         e->accept_count--;
         c->bits &= (uint8_t)~CONN_PENDING;
         c->owner = 0;

@@ -40,7 +40,8 @@ static struct sip_key random_key(struct prng *p)
 static void init_slabs(struct la_stack *s)
 {
     const struct la_config *c = &s->config;
-    slab_init(&s->conns, &s->memory, LA_MEM_CONNECTIONS, sizeof(struct conn), 64, c->conns_max);
+    slab_init(&s->conns, &s->memory, LA_MEM_CONNECTIONS, sizeof(struct conn), CONN_ALIGN,
+              c->conns_max);
     slab_init(&s->half_open, &s->memory, LA_MEM_HALF_OPEN, sizeof(struct tcp_half_open), 8,
               c->half_open_max);
     slab_init(&s->time_wait, &s->memory, LA_MEM_TIME_WAIT, sizeof(struct tcp_time_wait), 64,

@@ -135,7 +135,7 @@ static void unreachable(struct la_stack *s, uint32_t index, int err)
         tcp_end(&c->tcb, &s->env, err, LA_DROP_UNRESOLVED);
         return;
     }
-    c->tcb.soft_error = (int16_t)err;
+    c->tcb.soft_error = (int8_t)err;
     struct path_slot *slot = &s->paths[index % PATH_SLOTS];
     struct tcp_plan plan = tcp_next_segment(&c->tcb, &s->env, tcp_current_mss(&c->tcb));
     if (plan.reason != LA_NONE && slot->conn == c->tcb.conn) {

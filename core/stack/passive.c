@@ -141,9 +141,9 @@ static void enter_accept_queue(struct la_stack *s, uint32_t index)
 {
     struct conn *c = stack_conn_at(s, index);
     struct endpoint *e = stack_endpoint_at(s, c->owner);
-    c->next_accept = 0;
+    c->ready.next = 0;
     if (e->accept_tail) {
-        stack_conn_at(s, e->accept_tail)->next_accept = index;
+        stack_conn_at(s, e->accept_tail)->ready.next = index;
     } else {
         e->accept_head = index;
     }

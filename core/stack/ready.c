@@ -91,13 +91,13 @@ static void leave_accept_queue(struct la_stack *s, struct conn *c, uint32_t inde
 {
     struct endpoint *e = stack_endpoint_at(s, c->owner);
     uint32_t before = 0;
-    for (uint32_t i = e->accept_head; i != 0 && i != index; i = stack_conn_at(s, i)->next_accept) {
+    for (uint32_t i = e->accept_head; i != 0 && i != index; i = stack_conn_at(s, i)->ready.next) {
         before = i;
     }
     if (before) {
-        stack_conn_at(s, before)->next_accept = c->next_accept;
+        stack_conn_at(s, before)->ready.next = c->ready.next;
     } else {
-        e->accept_head = c->next_accept;
+        e->accept_head = c->ready.next;
     }
     if (e->accept_tail == index) {
         e->accept_tail = before;

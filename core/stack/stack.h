@@ -51,17 +51,19 @@ struct conn {
     struct timer timer;
     uint64_t user;
     struct index_link out;   /* output queue, or queue for neighbours */
-    struct index_link ready; /* readiness queue */
+    struct index_link ready; /* readiness queue; `next`: accept queue, before there is a handle */
     uint32_t index;          /* its own */
     uint32_t owner;          /* see CONN_PENDING, CONN_WAIT */
-    uint32_t next_accept;    /* behind it in the listener's queue */
     uint32_t next_touched;
     uint16_t want; /* LA_EV_* the application asked for */
     uint16_t news; /* LA_EV_* that happened and were not reported */
     uint8_t link;
     uint8_t bits; /* enum conn_bit */
 };
-_Static_assert(sizeof(struct conn) <= 512, "a connection: 512 bytes");
+/* With the 16 bytes of a descriptor (core/sock/) 512: so slabs align connections to 16 bytes only.
+ */
+#define CONN_ALIGN 16
+_Static_assert(sizeof(struct conn) <= 496, "a connection: 512 bytes with its socket");
 
 enum endpoint_kind { ENDPOINT_FREE, ENDPOINT_BOUND, ENDPOINT_LISTENER, ENDPOINT_UDP };
 
@@ -78,7 +80,7 @@ struct endpoint {
     struct bind_entry bind;
     /* TCP */
     struct la_tcp_options options;
-    uint32_t accept_head, accept_tail; /* connections, linked by next_accept */
+    uint32_t accept_head, accept_tail; /* connections, linked by ready.next */
     uint32_t accept_count;
     uint32_t half_open;       /* records of this listener */
     uint64_t cookies_until_s; /* cookies given out are good until then */

@@ -33,7 +33,7 @@ static bool take_rtt_sample(struct tcb *t, const struct tcp_env *env, const stru
     uint64_t sample_us;
     if ((t->flags & TCP_F_RTT_TIMED) && seq_gt(seg->ack, t->rtt_seq)) {
         /* Karn (MUST-18): the timed segment was not sent again since. */
-        sample_us = (env->now_ns - t->rtt_at_ns) / 1000;
+        sample_us = (uint32_t)(env->now_ns / 1000) - t->rtt_at_us;
         t->flags &= ~(uint32_t)TCP_F_RTT_TIMED;
     } else if (!(t->flags & TCP_F_RTT_TIMED) && (t->flags & TCP_F_TS) &&
                (seg->h.options & WIRE_TCP_TS) && seg->h.tsecr != 0 && t->backoff != 0) {

@@ -17,9 +17,9 @@ enum step { STEP_GO_ON, STEP_DONE };
 
 static void challenge(struct tcb *t, const struct tcp_env *env, enum la_reason why)
 {
-    uint32_t now_ms = tcp_now_ms(env);
-    if (now_ms - t->challenge_ms >= 1000) {
-        t->challenge_ms = now_ms;
+    uint16_t now_s = (uint16_t)(env->now_ns / 1000000000);
+    if (now_s != t->challenge_s) {
+        t->challenge_s = now_s;
         t->challenges = 0;
     }
     if (t->challenges < CHALLENGES_PER_SECOND) {
@@ -115,8 +115,9 @@ static enum step step1_sequence(struct tcb *t, struct tcp_env *env, struct tcp_s
             tcp_ack_now(t, LA_ACK_UNACCEPTABLE);
             return STEP_GO_ON;
         }
+        bool known = seg->len != 0 && seq_le(seq_add(seg->seq, seg->len), t->rcv_nxt);
         refuse_sequence(t, env, seg);
-        *verdict = LA_DROP_SEQUENCE;
+        *verdict = known ? LA_TAKE_DATA_OLD : LA_DROP_SEQUENCE;
         return STEP_DONE;
     }
     if ((t->flags & TCP_F_TS) && seq_le(seg->seq, t->last_ack_sent)) {
@@ -211,6 +212,7 @@ static void step8_fin(struct tcb *t, struct tcp_env *env, enum la_reason *verdic
     t->rcv_adv = seq_max(t->rcv_adv, t->rcv_nxt);
     t->todo |= TCP_DO_READABLE | TCP_DO_PEER_CLOSED;
     tcp_ack_now(t, LA_ACK_FIN);
+    t->reason = LA_ACK_FIN; /* whatever else it acknowledges */
     if (*verdict != LA_TAKE_DATA) {
         *verdict = LA_TAKE_FIN;
     }

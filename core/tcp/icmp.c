@@ -43,7 +43,7 @@ enum la_reason tcp_icmp(struct tcb *t, struct tcp_env *env, enum tcp_icmp kind, 
     }
     /* MUST-56: a soft error never ends it; it is kept for the application (SHLD-25) and becomes the
      * reason if the connection times out. */
-    t->soft_error = (int16_t)error;
+    t->soft_error = (int8_t)error;
     if (t->opt.bits & TCP_OPT_SOFT_ERRORS) {
         t->todo |= TCP_DO_SOFT_ERROR;
     }

@@ -260,7 +260,7 @@ static void sent_sequence(struct tcb *t, struct tcp_env *env, const struct tcp_p
         }
     } else if (!(t->flags & TCP_F_RTT_TIMED)) {
         t->rtt_seq = plan->seq;
-        t->rtt_at_ns = env->now_ns;
+        t->rtt_at_us = (uint32_t)(env->now_ns / 1000);
         t->flags |= TCP_F_RTT_TIMED;
     }
     if (!tcp_outstanding(t)) {

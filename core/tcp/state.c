@@ -37,7 +37,7 @@ void tcp_note(struct tcb *t, struct tcp_env *env, enum la_trace_what what, enum 
               uint32_t value, uint32_t len)
 {
     if (!t->ring) {
-        t->ring = trace_ring_get(env->trace, t->conn);
+        t->ring = trace_ring_get(env->trace, t->conn, &t->ring);
     }
     struct la_trace_record r = {
         .time_ns = env->now_ns,
@@ -89,7 +89,7 @@ void tcp_trace_segment(struct tcb *t, struct tcp_env *env, enum la_trace_what wh
                        const struct wire_tcp *h, uint32_t len, enum la_reason why)
 {
     if (!t->ring) {
-        t->ring = trace_ring_get(env->trace, t->conn);
+        t->ring = trace_ring_get(env->trace, t->conn, &t->ring);
     }
     tcp_trace_header(env, t->ring, t->conn, t->state, what, h, len, why);
 }
@@ -116,7 +116,7 @@ void tcp_set_state(struct tcb *t, struct tcp_env *env, enum la_tcp_state to, enu
 
 void tcp_end(struct tcb *t, struct tcp_env *env, int error, enum la_reason why)
 {
-    t->error = (int16_t)error;
+    t->error = (int8_t)error;
     t->rtx_at_ns = t->ack_at_ns = t->keep_at_ns = TCP_NEVER;
     t->todo |= error ? TCP_DO_ERROR : TCP_DO_CLOSED;
     if (t->state != LA_TCP_CLOSED) {

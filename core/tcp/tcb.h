@@ -19,6 +19,7 @@
 #define TCP_TCB_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <lastack/frame.h>
@@ -102,9 +103,9 @@ struct tcp_reass; /* reass.h */
 struct tcp_options {
     uint32_t sndbuf, rcvbuf;
     uint32_t user_timeout_ms;
-    uint32_t keepidle_s, keepintvl_s;
-    int32_t linger_s;
-    uint32_t fin_wait_2_s;
+    uint16_t keepidle_s, keepintvl_s;
+    int16_t linger_s;
+    uint16_t fin_wait_2_s;
     uint16_t delack_ms;
     uint16_t rto_min_ms;
     uint16_t mss_max;
@@ -163,7 +164,6 @@ struct tcb {
     /* what a segment in order does not touch */
     uint64_t keep_at_ns; /* keep-alive; FIN-WAIT-2 after close; linger; override (cork) */
     uint64_t una_at_ns;  /* when snd_una last moved, or data were queued on an idle connection */
-    uint64_t rtt_at_ns;
     uint64_t bytes_in, bytes_acked; /* payload */
     uint32_t segs_in, segs_out;
     uint32_t bytes_rtx;
@@ -173,12 +173,12 @@ struct tcb {
     uint32_t rto_ms;
     uint32_t snd_wnd_max; /* RFC 5961 5: MAX.SND.WND */
     seq32 iss, irs;
-    seq32 recover; /* RFC 6582 */
-    seq32 rtt_seq;
+    seq32 recover;        /* RFC 6582 */
+    seq32 rtt_seq;        /* the timed segment, and when it left */
+    uint32_t rtt_at_us;   /* wraps after 71 minutes, which no round trip takes */
     seq32 snd_up, rcv_up; /* one behind the urgent data (MUST-62) */
     seq32 fin_seq;
     uint32_t last_in_ms, last_send_ms, ts_recent_s; /* stack time */
-    uint32_t challenge_ms; /* begin of the second in which challenges are counted */
     struct wire_sack dsack;
     uint16_t peer_mss; /* of its SYN, 0: none */
     uint16_t path_mtu;
@@ -186,13 +186,18 @@ struct tcb {
     uint8_t probes;  /* keep-alive probes in a row */
     uint8_t challenges;
     uint8_t reason; /* why the next pure ACK, probe or reset leaves: enum la_reason */
-    int16_t error;  /* la_err */
-    int16_t soft_error;
+    int8_t error;   /* la_err, all of which fit */
+    int8_t soft_error;
+    uint16_t challenge_s; /* the second in which challenges are counted */
     uint16_t ooo_segs, dup_acks_in, rtx_timeouts;
     uint8_t tos_in; /* DS field and ECN bits of the last segment (MAY-9) */
-    uint8_t pad;
     struct tcp_options opt;
 };
+
+_Static_assert(offsetof(struct tcb, rcv_nxt) == 64, "who it is: one cache line");
+_Static_assert(offsetof(struct tcb, snd_una) == 128, "receiving: one cache line");
+_Static_assert(offsetof(struct tcb, cc) == 192, "sending: one cache line");
+_Static_assert(offsetof(struct tcb, keep_at_ns) == 256, "congestion control: one cache line");
 
 /* What the connection needs of the world around it; handed in with each call. */
 struct tcp_env {

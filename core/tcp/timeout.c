@@ -188,7 +188,7 @@ static void keep_timeout(struct tcb *t, struct tcp_env *env)
     if (!(t->flags & TCP_F_APP_CLOSED)) {
         keepalive_timeout(t, env);
     } else if (t->state == LA_TCP_FIN_WAIT_2) {
-        tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_FIN_WAIT_2, t->opt.fin_wait_2_s * 1000, 0);
+        tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_FIN_WAIT_2, t->opt.fin_wait_2_s * 1000U, 0);
         tcp_end(t, env, LA_OK, LA_TIMEOUT_FIN_WAIT_2);
     } else {
         tcp_abort(t, env, LA_RST_LINGER); /* the linger time is over and data are still unsent */

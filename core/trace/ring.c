@@ -57,7 +57,7 @@ static const struct la_trace_record *oldest(const struct trace_ring *ring)
     return &ring->records[ring->read & ring->mask];
 }
 
-struct trace_ring *trace_ring_get(struct trace *t, uint32_t conn)
+struct trace_ring *trace_ring_get(struct trace *t, uint32_t conn, struct trace_ring **owner)
 {
     uint32_t index = slab_take(&t->rings);
     struct list *orphan = list_first(&t->orphans);
@@ -74,6 +74,7 @@ struct trace_ring *trace_ring_get(struct trace *t, uint32_t conn)
         return NULL;
     }
     ring_init(ring, index, conn, TRACE_RING_RECORDS);
+    ring->owner = owner;
     return ring;
 }
 
@@ -81,6 +82,7 @@ void trace_ring_release(struct trace *t, struct trace_ring *ring)
 {
     LA_ASSERT(&t->memory->assert_handler, ring != t->own);
     list_remove(&ring->link);
+    ring->owner = NULL;
     if (ring->write == ring->read) {
         slab_put(&t->rings, ring->index);
     } else {
@@ -109,7 +111,8 @@ static void look(struct trace *t, const struct list *rings, const struct la_trac
 }
 
 /* Puts the records with serials from `base` to base + n - 1 of the rings in a list into their
- * places; a ring that is empty afterwards leaves the list, an orphan goes back to the pool. */
+ * places; a ring that is empty afterwards leaves the list and goes back to the pool, unless it has
+ * an owner that cannot be told. */
 static void place(struct trace *t, struct list *rings, struct la_trace_record *records,
                   uint32_t base, size_t n)
 {
@@ -123,7 +126,10 @@ static void place(struct trace *t, struct list *rings, struct la_trace_record *r
         }
         if (ring->read == ring->write) {
             list_remove(l);
-            if (rings == &t->orphans) {
+            if (ring->owner) {
+                *ring->owner = NULL;
+            }
+            if (ring->owner || rings == &t->orphans) {
                 slab_put(&t->rings, ring->index);
             }
         }

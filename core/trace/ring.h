@@ -34,7 +34,8 @@ struct trace_ring {
     uint32_t conn;        /* identifier of the connection */
     uint64_t write, read; /* counters, modulo the size; nobody may drain for years */
     uint32_t mask;        /* size - 1 */
-    uint32_t unused[5];
+    uint32_t unused[3];
+    struct trace_ring **owner; /* where the connection keeps its pointer; NULL: none to tell */
     struct la_trace_record records[]; /* each within one cache line */
 };
 _Static_assert(sizeof(struct trace_ring) == 64, "the records begin a cache line");
@@ -54,8 +55,10 @@ struct trace {
 int trace_init(struct trace *t, struct memory *memory, uint32_t rings_max);
 void trace_destroy(struct trace *t);
 
-/* Gives a connection a ring, or NULL (its records then go to the stack's own ring). */
-struct trace_ring *trace_ring_get(struct trace *t, uint32_t conn);
+/* Gives a connection a ring, or NULL (its records then go to the stack's own ring). When all its
+ * records are drained the ring goes back to the pool and *owner becomes NULL: who is idle, or is
+ * drained as it goes, holds none. `owner` NULL: the ring stays until it is released. */
+struct trace_ring *trace_ring_get(struct trace *t, uint32_t conn, struct trace_ring **owner);
 
 /* The connection lets go of its ring; records not yet drained stay until they are. */
 void trace_ring_release(struct trace *t, struct trace_ring *ring);

@@ -67,7 +67,7 @@
     X(ND_ADVERT, SEND, "RFC 4861 7.2.4", "says which link-layer address is ours")                 \
     X(ND_DAD, SEND, "RFC 4862 5.4.2", "asks whether the address is taken")                        \
     /* what an accepted packet was */                                                             \
-    X(TAKE_SYN, TAKE, "RFC 9293 3.10.7.2", "a SYN: half-open record made")                        \
+    X(TAKE_SYN, TAKE, "RFC 9293 3.10.7.2", "SYN: half-open record made")                          \
     X(TAKE_SYN_AGAIN, TAKE, "RFC 9293 3.10.7.4", "the SYN again")                                 \
     X(TAKE_SYN_ACK, TAKE, "RFC 9293 3.10.7.3", "the answer to our SYN")                           \
     X(TAKE_SYN_CROSSED, TAKE, "RFC 9293 3.10.7.3", "a SYN that crossed ours")                     \

@@ -12,6 +12,8 @@
 #include "stack/stack.h"
 #include "wire/ip.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 #define HANDLES 8
 
 static uint64_t live;

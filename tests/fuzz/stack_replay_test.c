@@ -14,8 +14,6 @@
 
 #define INPUTS "tests/fuzz/regress/stack" /* tests run in the repository */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static void replay(const char *path)
 {
     FILE *file = fopen(path, "rb");

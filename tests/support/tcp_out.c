@@ -227,7 +227,9 @@ void tcp_check(struct tcp_harness *h)
 
 void tcp_flush(struct tcp_harness *h)
 {
+    bool said = (h->t.todo & TCP_DO_OUTPUT) != 0;
     while (!h->hold && flush_one(h)) {
+        assert_true(said); /* the stack asks nobody who did not say so */
     }
     if (!h->hold) {
         h->t.todo &= ~(uint32_t)TCP_DO_OUTPUT;

@@ -130,7 +130,8 @@ static size_t exchange(struct pair *p, unsigned from)
 {
     static struct la_frame frames[2][BATCH];
     struct pair_end *e = &p->end[from];
-    size_t n = la_stack_output(e->stack, e->link, frames[from], BATCH, p->now_ns);
+    size_t max = p->take ? 1 + p->take(p->ctx, from, BATCH - 1) : BATCH;
+    size_t n = la_stack_output(e->stack, e->link, frames[from], max, p->now_ns);
     size_t taken = p->take ? p->take(p->ctx, from, n) : n;
     for (size_t i = 0; i < taken; i++) {
         carry(p, from, &frames[from][i]);

@@ -22,7 +22,8 @@ struct pair_end {
  * loses it. `bytes` may be changed. */
 typedef bool pair_filter(void *ctx, unsigned from, unsigned serial, uint8_t *bytes, size_t len);
 
-/* How many of `n` frames the link of end `from` takes. */
+/* How many of `n` frames the link of end `from` takes; asked before it is offered any as well, to
+ * choose how many to ask the stack for. */
 typedef size_t pair_take(void *ctx, unsigned from, size_t n);
 
 struct pair_options {

@@ -194,7 +194,9 @@ static void test_listen_beside(void **state)
     struct peer_segment s = peer_segment(peer_addr(false, 2), 4001, 5, 0, LA_TH_SYN);
     assert_int_equal(peer_send(&p, &s), LA_TAKE_SYN);
     assert_int_equal(la_tcp_info(p.stack, c, &after), 0);
-    assert_memory_equal(&before, &after, sizeof(before));
+    assert_int_equal(after.state, LA_TCP_SYN_SENT);
+    assert_int_equal(after.conn, before.conn);
+    assert_int_equal(after.snd_nxt, before.snd_nxt);
     s = peer_segment(peer_addr(false, 2), 4000, 5, before.iss + 1, LA_TH_SYN | LA_TH_ACK);
     assert_int_equal(peer_send(&p, &s), LA_TAKE_SYN_ACK);
     /* The same 4-tuple twice cannot be; another remote from the port of a listener needs reuse. */

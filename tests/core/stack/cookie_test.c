@@ -165,7 +165,9 @@ static void test_periods(void **state)
         begin(LA_COOKIES_ALWAYS, 255, 100);
         struct wire_tcp answer = ask((i & 1) != 0, 1000, 77, (i & 2) ? ALL : 0);
         (void)peer_run(&p, rows[i].at_s * LA_NS_PER_S);
-        (void)ask(false, 1001, 5, 0); /* cookies are given out now, too */
+        if (!rows[i].good) {
+            (void)ask(false, 1001, 5, 0); /* so that cookies are looked at all the same */
+        }
         struct peer_segment ack = ack_of((i & 1) != 0, &answer);
         assert_int_equal(peer_send(&p, &ack), rows[i].good ? LA_TAKE_COOKIE : LA_DROP_COOKIE);
         la_handle h;

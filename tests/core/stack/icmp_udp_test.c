@@ -130,6 +130,9 @@ static void test_port_unreachable(void **state)
         assert_int_equal(ev.error, LA_ECONNREFUSED);
         assert_int_equal(la_udp_recv(S0, a, NULL, text, 4), LA_ECONNREFUSED);
         assert_int_equal(la_udp_recv(S0, a, NULL, text, 4), LA_EAGAIN); /* told once */
+        assert_int_equal(la_udp_send(S0, a, NULL, "x", 1), 1);
+        pair_settle(&pair);
+        assert_int_equal(la_udp_send(S0, a, NULL, "x", 1), LA_ECONNREFUSED);
         assert_int_equal(la_udp_close(S0, a), 0);
         pair_end_all(&pair);
     }

@@ -292,9 +292,6 @@ static void test_random(void **state)
     const char *only = getenv("SEED");
     for (uint64_t seed = only ? strtoull(only, NULL, 10) : 0; seed < SEEDS; seed++) {
         run(seed);
-        if (getenv("VERBOSE")) {
-            printf("seed %d: %u connections clean so far\n", (int)seed, clean);
-        }
         if (only) {
             return;
         }

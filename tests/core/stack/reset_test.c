@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "support/packets.h"
 #include "support/two_stacks.h"
 
 static struct pair p;
@@ -217,6 +218,56 @@ static void test_client_restarted(void **state)
     }
 }
 
+/* A box in the middle that adds to the numbers of both ends once they are connected. */
+static bool shift;
+static unsigned shifted;
+
+static bool shift_numbers(void *ctx, unsigned from, unsigned serial, uint8_t *bytes, size_t len)
+{
+    (void)ctx;
+    (void)from;
+    (void)serial;
+    size_t head = bytes[0] >> 4 == 6 ? 40 : 20;
+    if (shift) {
+        store_be32(bytes + head + 4, load_be32(bytes + head + 4) + (1U << 20));
+        packet_finish(bytes, head, len, PACKET_TCP, 16, false);
+        shifted++;
+    }
+    return true;
+}
+
+/* Two ends whose numbers disagree do not answer each other for ever (RFC 5961 7; an ACK storm), and
+ * what is never acknowledged ends both (MUST-20). */
+static void test_no_storm(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        la_handle c, s, l;
+        begin();
+        p.filter = shift_numbers;
+        shift = false;
+        shifted = 0;
+        pair_connect(&p, (i & 1) != 0, &c, &s, &l);
+        shift = true;
+        p.delay_ns = LA_NS_PER_MS;
+        assert_int_equal(la_tcp_send(S0, c, "data", 4, 0), 4);
+        if (i & 2) {
+            assert_int_equal(la_tcp_send(S1, s, "data", 4, 0), 4);
+        }
+        pair_run(&p, 60 * LA_NS_PER_S);
+        assert_true(shifted <= 500);
+        pair_run(&p, 1200 * LA_NS_PER_S);
+        assert_int_equal(la_tcp_recv(S0, c, &(char){0}, 1, 0), LA_ETIMEDOUT);
+        shift = false;
+        la_tcp_close(S0, c);
+        la_tcp_abort(S1, s, LA_RST_ABORT);
+        la_tcp_close(S1, l);
+        pair_run(&p, LA_NS_PER_S);
+        assert_int_equal(stats(0).conns + stats(1).conns, 0);
+        pair_end_all(&p);
+    }
+}
+
 /* Nobody there: ECONNREFUSED (RFC 9293 3.10.7.3). */
 static void test_refused(void **state)
 {
@@ -367,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_peer_restarted),
         cmocka_unit_test(test_client_restarted),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_storm),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_stale_handles),
     };

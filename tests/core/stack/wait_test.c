@@ -52,10 +52,13 @@ static void to_time_wait(uint16_t sport, uint32_t isn, bool keep)
     assert_int_equal(p.out[0].tcp.ack, snd);
 }
 
+static uint64_t later_ns; /* how long the stack has run before anything happens */
+
 static void begin(uint32_t isn, const struct la_config *c)
 {
     struct la_endpoint any = {.addr = la_addr_any_v6(), .port = 80};
     peer_init(&p, c);
+    (void)peer_run(&p, later_ns);
     assert_int_equal(la_tcp_listen(p.stack, &any, NULL, &listener), 0);
     to_time_wait(1000, isn, true);
 }
@@ -81,13 +84,17 @@ static void test_length(void **state)
     static const struct {
         unsigned msl_s, wait_s, want_s;
     } rows[] = {{30, 0, 60}, {120, 0, 240}, {2, 0, 4}, {30, 7, 7}, {0, 120, 120}};
-    for (unsigned i = 0; i < 5; i++) {
+    for (unsigned k = 0; k < 10; k++) {
+        unsigned i = k % 5;
         struct la_config c = peer_config(&p);
         struct la_tcp_info info;
         c.msl_ns = rows[i].msl_s * LA_NS_PER_S;
         c.time_wait_ns = rows[i].wait_s * LA_NS_PER_S;
         v6 = (i & 1) != 0;
+        /* Also where the clock of milliseconds wraps, after 49 days. */
+        later_ns = k < 5 ? 0 : ((UINT64_C(1) << 32) - 1001000) * LA_NS_PER_MS;
         begin(77, &c);
+        later_ns = 0;
         uint64_t want_ns = rows[i].want_s * LA_NS_PER_S;
         assert_int_equal(la_stack_next_deadline(p.stack), p.now_ns + want_ns);
         assert_int_equal(la_tcp_info(p.stack, conn, &info), 0);
@@ -374,9 +381,8 @@ static void test_same_batch(void **state)
 
 /* The link takes nothing while the ACK of the FIN waits, longer than any timer of the connection
  * that went before: TIME-WAIT is neither skipped nor ended by them. */
-static void test_blocked_link(void **state)
+static void blocked_link(bool abort_it)
 {
-    (void)state;
     struct la_endpoint any = {.addr = la_addr_any_v6(), .port = 80};
     struct la_tcp_options o;
     ts = v6 = false;
@@ -388,7 +394,7 @@ static void test_blocked_link(void **state)
     snd = 5;
     (void)peer_connect(&p, from(), 1000, 0, &snd, &rcv);
     assert_int_equal(la_tcp_accept(p.stack, listener, &conn), 0);
-    assert_int_equal(la_tcp_close(p.stack, conn), 0);
+    assert_int_equal(abort_it ? la_tcp_shutdown(p.stack, conn) : la_tcp_close(p.stack, conn), 0);
     assert_int_equal(peer_pull(&p), 1);
     uint8_t bytes[2048];
     struct peer_segment s = seg(snd, rcv + 1, LA_TH_FIN | LA_TH_ACK, 0);
@@ -397,11 +403,21 @@ static void test_blocked_link(void **state)
         p.now_ns += LA_NS_PER_S;
         la_stack_timeout(p.stack, p.now_ns);
     }
+    if (abort_it) {
+        assert_int_equal(la_tcp_abort(p.stack, conn, LA_RST_ABORT), 0);
+    }
     assert_int_equal(peer_pull(&p), 1);
     assert_int_equal(p.out[0].tcp.flags, LA_TH_ACK);
     assert_int_equal(p.out[0].tcp.ack, snd + 1);
     assert_int_equal(waits(), 1);
     peer_end(&p);
+}
+
+static void test_blocked_link(void **state)
+{
+    (void)state;
+    blocked_link(false);
+    blocked_link(true);
 }
 
 int main(void)

@@ -78,7 +78,7 @@ static void test_merges_by_serial(void **state)
     uint32_t number = 0;
 
     for (unsigned i = 1; i < 4; i++) {
-        rings[i] = trace_ring_get(&f->trace, i);
+        rings[i] = trace_ring_get(&f->trace, i, NULL);
         assert_non_null(rings[i]);
     }
     for (unsigned s = 0; s < sizeof(steps) / sizeof(steps[0]); s++) {
@@ -100,7 +100,8 @@ static void test_merges_by_serial(void **state)
 static void test_serial_wraps(void **state)
 {
     struct fixture *f = begin(8);
-    struct trace_ring *a = trace_ring_get(&f->trace, 1), *b = trace_ring_get(&f->trace, 2);
+    struct trace_ring *a = trace_ring_get(&f->trace, 1, NULL),
+                      *b = trace_ring_get(&f->trace, 2, NULL);
 
     f->trace.serial = UINT32_MAX - 20;
     for (uint32_t i = 0; i < 60; i++) {
@@ -116,7 +117,7 @@ static void test_serial_wraps(void **state)
 static void test_overwritten(void **state)
 {
     struct fixture *f = begin(8);
-    struct trace_ring *ring = trace_ring_get(&f->trace, 1);
+    struct trace_ring *ring = trace_ring_get(&f->trace, 1, NULL);
     size_t n;
 
     for (uint32_t i = 0; i < TRACE_RING_RECORDS + 10; i++) {
@@ -161,7 +162,7 @@ static void test_counters(void **state)
 static void test_orphans_survive(void **state)
 {
     struct fixture *f = begin(4);
-    struct trace_ring *ring = trace_ring_get(&f->trace, 1);
+    struct trace_ring *ring = trace_ring_get(&f->trace, 1, NULL);
 
     for (uint32_t i = 0; i < 20; i++) {
         put(f, i % 2 ? ring : NULL, i % 2, i);
@@ -180,9 +181,9 @@ static void test_idle_release(void **state)
     struct fixture *f = begin(1);
 
     for (uint32_t i = 0; i < 10; i++) {
-        struct trace_ring *ring = trace_ring_get(&f->trace, i + 1);
+        struct trace_ring *ring = trace_ring_get(&f->trace, i + 1, NULL);
         assert_non_null(ring);
-        assert_null(trace_ring_get(&f->trace, 99));
+        assert_null(trace_ring_get(&f->trace, 99, NULL));
         put(f, ring, i + 1, i);
         expect(f, i, 1, OUT);
         trace_ring_release(&f->trace, ring);
@@ -191,19 +192,37 @@ static void test_idle_release(void **state)
     end(f);
 }
 
+/* A connection that was drained holds no ring, and its pointer says so. */
+static void test_drained_goes_back(void **state)
+{
+    struct fixture *f = begin(1);
+    struct trace_ring *mine = NULL;
+
+    (void)state;
+    mine = trace_ring_get(&f->trace, 1, &mine);
+    put(f, mine, 1, 0);
+    assert_null(trace_ring_get(&f->trace, 2, NULL)); /* the pool has one */
+    expect(f, 0, 1, OUT);
+    assert_null(mine);
+    assert_int_equal(f->trace.rings.used, 0);
+    assert_int_equal(f->memory.used[LA_MEM_TRACE], 0);
+    end(f);
+}
+
 static void test_takeover(void **state)
 {
     struct fixture *f = begin(2);
-    struct trace_ring *a = trace_ring_get(&f->trace, 1), *b = trace_ring_get(&f->trace, 2);
+    struct trace_ring *a = trace_ring_get(&f->trace, 1, NULL),
+                      *b = trace_ring_get(&f->trace, 2, NULL);
     struct trace_ring *c;
 
     for (uint32_t i = 0; i < 6; i++) {
         put(f, i < 4 ? a : b, i < 4 ? 1 : 2, i);
     }
-    assert_null(trace_ring_get(&f->trace, 3));
+    assert_null(trace_ring_get(&f->trace, 3, NULL));
     trace_ring_release(&f->trace, a);
     trace_ring_release(&f->trace, b);
-    c = trace_ring_get(&f->trace, 3); /* over a, which was let go of first */
+    c = trace_ring_get(&f->trace, 3, NULL); /* over a, which was let go of first */
     assert_ptr_equal(c, a);
     put(f, c, 3, 6);
     assert_int_equal(trace_drain(&f->trace, f->out, OUT), 4);
@@ -219,11 +238,11 @@ static void test_takeover(void **state)
 static void test_all_lost(void **state)
 {
     struct fixture *f = begin(1);
-    struct trace_ring *ring = trace_ring_get(&f->trace, 1);
+    struct trace_ring *ring = trace_ring_get(&f->trace, 1, NULL);
 
     put(f, ring, 1, 0);
     trace_ring_release(&f->trace, ring);
-    ring = trace_ring_get(&f->trace, 2);
+    ring = trace_ring_get(&f->trace, 2, NULL);
     assert_int_equal(trace_drain(&f->trace, f->out, OUT), 0);
     put(f, ring, 2, 1);
     assert_int_equal(trace_drain(&f->trace, f->out, OUT), 2);
@@ -251,7 +270,7 @@ static void test_model(void **state)
         unsigned what = random_below(&rng, 1000);
         if (what < 900) {
             if (!rings[conn]) {
-                rings[conn] = trace_ring_get(&f->trace, conn + 1);
+                rings[conn] = trace_ring_get(&f->trace, conn + 1, NULL);
             }
             put(f, rings[conn], conn + 1, number++);
         } else if (what < 990) {
@@ -301,7 +320,7 @@ static void test_every_allocation_fails_once(void **state)
         unsigned missing = 0;
         f->tm.fail_at = at;
         for (uint32_t i = 0; i < 100; i++) {
-            struct trace_ring *ring = trace_ring_get(&f->trace, i + 1);
+            struct trace_ring *ring = trace_ring_get(&f->trace, i + 1, NULL);
             missing += ring == NULL;
             put(f, ring, i + 1, i); /* without a ring of its own: into the stack's */
         }
@@ -320,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_counters),
         cmocka_unit_test(test_orphans_survive),
         cmocka_unit_test(test_idle_release),
+        cmocka_unit_test(test_drained_goes_back),
         cmocka_unit_test(test_takeover),
         cmocka_unit_test(test_all_lost),
         cmocka_unit_test(test_model),
