@@ -52,7 +52,7 @@ void tcp_options_pack(struct tcp_options *to, const struct la_tcp_options *o)
         .delack_ms = o->delack_ms < 500 ? (uint16_t)o->delack_ms : 499, /* MUST-40 */
         .rto_min_ms = least16(o->rto_min_ms),
         .mss_max = o->mss_max,
-        .keepcnt = o->keepcnt,
+        .keepcnt = o->keepcnt ? o->keepcnt : 1, /* MUST-29: never dead without a probe */
         .syn_retries = o->syn_retries,
         .r2_retries = o->r2_retries,
         .ttl = o->ttl,
