@@ -104,6 +104,7 @@ enum ip_verdict ip_input_v4(struct arrival *a, uint8_t *p, size_t len)
     out->proto = h.proto;
     out->tos = h.tos;
     out->ttl = h.ttl;
+    /* RFC 9293 MUST-50, RFC 1122 3.2.1.8: what is not understood is ignored. */
     if (h.options & (WIRE_IPV4_LSRR | WIRE_IPV4_SSRR | WIRE_IPV4_MALFORMED)) {
         return options_bad(a, &h);
     }

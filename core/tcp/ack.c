@@ -95,7 +95,8 @@ void tcp_ack_new_data(struct tcb *t, struct tcp_env *env, const struct tcp_segme
     t->dup_acks = 0;
     t->backoff = 0;
     t->soft_error = 0;
-    t->flags &= ~(uint32_t)(TCP_F_R1 | TCP_F_OVERRIDE);
+    /* A probe that has not left is moot, and may have nothing to probe with any more. */
+    t->flags &= ~(uint32_t)(TCP_F_R1 | TCP_F_OVERRIDE | TCP_F_PROBE);
     if ((t->flags & TCP_F_SND_URG) && seq_le(t->snd_up, t->snd_una)) {
         t->flags &= ~(uint32_t)TCP_F_SND_URG;
     }

@@ -58,8 +58,7 @@ static void add_push(const struct tcb *t, struct tcp_plan *plan)
     }
 }
 
-/* One segment at SND.UNA: fast retransmit, a partial ACK's hole, or a smaller path MTU; also
- * beyond the edge of a window that shrank (MAY-7). */
+/* One segment at SND.UNA: fast retransmit, a partial ACK's hole, or a smaller path MTU. */
 static struct tcp_plan plan_retransmit(const struct tcb *t)
 {
     if (!(t->flags & TCP_F_RTX_ONE) || !tcp_outstanding(t)) {

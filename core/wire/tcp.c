@@ -83,8 +83,8 @@ static bool read_option(const uint8_t *p, size_t len, struct wire_tcp *h)
     }
 }
 
-/* RFC 9293 3.1, MUST-5, MUST-64, MUST-68: any segment, any alignment, a length in every option but
- * two. */
+/* RFC 9293 3.1, MUST-4, MUST-5, MUST-64, MUST-68: end of list, no-operation and the others; on any
+ * segment, at any alignment, a length in every option but two. */
 static void read_options(const uint8_t *p, struct wire_tcp *h)
 {
     size_t at = WIRE_TCP_HEADER;

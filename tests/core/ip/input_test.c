@@ -198,6 +198,7 @@ static void test_header_bits(void **state)
     (void)state;
 }
 
+/* RFC 9293 MUST-50; RFC 7126 4.3. */
 static void test_options(void **state)
 {
     static const struct {

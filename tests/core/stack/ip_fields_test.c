@@ -99,11 +99,29 @@ static void test_source_address(void **state)
     pair_end_all(&p);
 }
 
+/* RFC 9293 SHLD-6: where the MTU of a link varies, a SYN tells what holds when it leaves. */
+static void test_mtu_of_the_link(void **state)
+{
+    struct pair p;
+    struct pair_options o = pair_defaults();
+    struct la_tcp_info info;
+    la_handle c, s, l;
+
+    (void)state;
+    assert_true(pair_init(&p, &o));
+    assert_int_equal(la_stack_link_set_mtu(p.end[0].stack, p.end[0].link, 1300), 0);
+    pair_connect(&p, false, &c, &s, &l);
+    assert_int_equal(la_tcp_info(p.end[1].stack, s, &info), 0);
+    assert_int_equal(info.mss, 1300 - 40 - 12); /* less IP, TCP and the timestamps */
+    pair_end_all(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ttl_and_diffserv),
         cmocka_unit_test(test_source_address),
+        cmocka_unit_test(test_mtu_of_the_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
