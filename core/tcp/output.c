@@ -72,6 +72,10 @@ static struct tcp_plan plan_retransmit(const struct tcb *t)
         plan.reason = LA_FIN_AGAIN;
     } else {
         uint32_t left = seq_len(t->snd_una, seq_min(t->snd_max, t->snd_end));
+        left = left < t->snd_wnd ? left : t->snd_wnd;
+        if (left == 0) {
+            return nothing; /* the window closed: it is probed */
+        }
         plan.len = left < tcp_current_mss(t) ? left : tcp_current_mss(t);
     }
     if (t->flags & TCP_F_FIN_SENT) {
