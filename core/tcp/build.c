@@ -30,13 +30,8 @@ static uint16_t offer_window(struct tcb *t, bool syn)
 static void syn_options(const struct tcb *t, struct wire_tcp *h)
 {
     bool answer = (h->flags & LA_TH_ACK) != 0;
-    uint32_t overhead = la_addr_is_v4(&t->key.raddr) ? 40 : 60;
-    uint32_t mss = t->path_mtu - overhead; /* MUST-67, SHLD-5, SHLD-6, MAY-3 */
-    if (t->opt.mss_max != 0 && mss > t->opt.mss_max) {
-        mss = t->opt.mss_max;
-    }
     h->options = WIRE_TCP_MSS;
-    h->mss = (uint16_t)mss;
+    h->mss = tcp_advertised_mss(t->path_mtu, la_addr_is_v4(&t->key.raddr), t->opt.mss_max);
     /* Offered in a SYN; in an answer only when the peer offered it. */
     if (answer ? (t->flags & TCP_F_WSCALE) != 0 : (t->opt.bits & TCP_OPT_WSCALE) != 0) {
         h->options |= WIRE_TCP_WSCALE;

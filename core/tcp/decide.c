@@ -128,6 +128,12 @@ uint32_t tcp_effective_mss(uint16_t peer_mss, uint32_t path_mtu, bool v4, uint32
     return mss < TCP_MSS_LEAST ? TCP_MSS_LEAST : mss;
 }
 
+uint16_t tcp_advertised_mss(uint32_t path_mtu, bool v4, uint16_t mss_max)
+{
+    uint32_t mss = path_mtu - (v4 ? 40 : 60);
+    return (uint16_t)(mss_max != 0 && mss > mss_max ? mss_max : mss);
+}
+
 bool tcp_time_wait_reusable(seq32 rcv_nxt, seq32 syn_seq, bool ts_known, uint32_t ts_recent,
                             bool syn_has_ts, uint32_t syn_tsval)
 {

@@ -75,6 +75,10 @@ uint8_t tcp_window_shift(uint32_t rcvbuf);
 uint32_t tcp_effective_mss(uint16_t peer_mss, uint32_t path_mtu, bool v4, uint32_t option_bytes,
                            uint16_t mss_max);
 
+/* The MSS that our SYN tells (MUST-67, SHLD-5, SHLD-6, MAY-3): what the path takes, less the
+ * headers. */
+uint16_t tcp_advertised_mss(uint32_t path_mtu, bool v4, uint16_t mss_max);
+
 /* RFC 6191 2 and RFC 9293 3.6.1 (MAY-2, SHLD-4): may this SYN start a new connection out of
  * TIME-WAIT? */
 bool tcp_time_wait_reusable(seq32 rcv_nxt, seq32 syn_seq, bool ts_known, uint32_t ts_recent,

@@ -3,12 +3,21 @@
 
 #include "base/mem.h"
 #include "base/scope.h"
+#include "tcp/decide.h"
 
 static struct la_endpoint endpoint(const struct la_addr *addr, uint16_t port)
 {
     struct la_endpoint e = {.addr = *addr, .port = port};
     e.scope = addr_scope_leave(&e.addr);
     return e;
+}
+
+/* Without SYN and FIN, which are numbered as well. */
+static uint32_t data_outstanding(const struct tcb *t)
+{
+    seq32 from = seq_max(t->snd_una, seq_add(t->iss, 1));
+    seq32 to = seq_min(t->snd_max, t->snd_end);
+    return seq_gt(to, from) ? seq_len(from, to) : 0;
 }
 
 void tcp_info(const struct tcb *t, const struct tcp_env *env, struct la_tcp_info *info)
@@ -38,6 +47,8 @@ void tcp_info(const struct tcb *t, const struct tcp_env *env, struct la_tcp_info
         .rcv_wnd = tcp_rcv_wnd(t),
         .mss = t->mss,
         .rcv_mss = t->rcv_mss,
+        .advertised_mss =
+            tcp_advertised_mss(t->path_mtu, la_addr_is_v4(&t->key.raddr), t->opt.mss_max),
         .path_mtu = t->path_mtu,
         .cwnd_bytes = t->cc.cwnd,
         .ssthresh_bytes = t->cc.ssthresh,
@@ -55,6 +66,7 @@ void tcp_info(const struct tcb *t, const struct tcp_env *env, struct la_tcp_info
         .last_sent_ms = tcp_now_ms(env) - t->last_send_ms,
         .bytes_in = t->bytes_in,
         .bytes_acked = t->bytes_acked,
+        .bytes_sent = t->bytes_acked + data_outstanding(t) + t->bytes_rtx,
         .bytes_rtx = t->bytes_rtx,
         .segs_in = t->segs_in,
         .segs_out = t->segs_out,

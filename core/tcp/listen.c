@@ -97,7 +97,6 @@ void tcp_syn_ack(const struct tcp_handshake *s, const struct flow_key *key,
                  const struct la_tcp_options *o, uint32_t path_mtu, const struct tcp_env *env,
                  bool cookie, struct wire_tcp *h)
 {
-    uint32_t mss = path_mtu - (la_addr_is_v4(&key->raddr) ? 40 : 60);
     uint32_t clock = tcp_now_ms(env) + tcp_ts_offset(&env->ts_key, key);
 
     h->src_port = key->lport;
@@ -108,7 +107,7 @@ void tcp_syn_ack(const struct tcp_handshake *s, const struct flow_key *key,
     h->wnd = (uint16_t)(o->rcvbuf_bytes < UINT16_MAX ? o->rcvbuf_bytes : UINT16_MAX);
     h->urg = 0;
     h->options = WIRE_TCP_MSS;
-    h->mss = (uint16_t)(o->mss_max != 0 && mss > o->mss_max ? o->mss_max : mss);
+    h->mss = tcp_advertised_mss(path_mtu, la_addr_is_v4(&key->raddr), o->mss_max);
     if (s->flags & TCP_F_WSCALE) {
         h->options |= WIRE_TCP_WSCALE;
         h->wscale = tcp_window_shift(o->rcvbuf_bytes);

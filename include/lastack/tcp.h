@@ -146,8 +146,9 @@ struct la_tcp_info {
     /* the control block of RFC 9293 3.3.1 */
     uint32_t iss, snd_una, snd_nxt, snd_wnd;
     uint32_t irs, rcv_nxt, rcv_wnd;
-    uint32_t mss;     /* effective send MSS (MUST-16) */
-    uint32_t rcv_mss; /* largest segment received */
+    uint32_t mss;            /* effective send MSS (MUST-16) */
+    uint32_t rcv_mss;        /* largest segment received */
+    uint32_t advertised_mss; /* what our SYN said (tcpi_advmss) */
     uint32_t path_mtu;
     uint32_t cwnd_bytes, ssthresh_bytes;
     uint32_t srtt_us, rttvar_us, rto_us;
@@ -159,6 +160,7 @@ struct la_tcp_info {
     uint32_t last_received_ms;       /* since anything arrived */
     uint32_t last_sent_ms;           /* since data left */
     uint64_t bytes_in, bytes_acked;
+    uint64_t bytes_sent; /* payload, what was sent again included */
     uint32_t bytes_rtx;
     uint32_t segs_in, segs_out;
     uint32_t rtx_segs, rtx_timeouts, dup_acks_in, ooo_segs_in;

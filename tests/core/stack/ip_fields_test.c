@@ -113,6 +113,13 @@ static void test_mtu_of_the_link(void **state)
     pair_connect(&p, false, &c, &s, &l);
     assert_int_equal(la_tcp_info(p.end[1].stack, s, &info), 0);
     assert_int_equal(info.mss, 1300 - 40 - 12); /* less IP, TCP and the timestamps */
+    assert_int_equal(info.advertised_mss, 1460);
+    assert_int_equal(la_tcp_info(p.end[0].stack, c, &info), 0);
+    assert_int_equal(info.advertised_mss, 1260);
+    assert_int_equal(info.bytes_sent, 0);
+    say(&p, c, s);
+    assert_int_equal(la_tcp_info(p.end[0].stack, c, &info), 0);
+    assert_int_equal(info.bytes_sent, 1);
     pair_end_all(&p);
 }
 
