@@ -1,6 +1,8 @@
 /* Links by the name a user gives: KIND:ARG. */
 #include <string.h>
 
+#include <linux/if.h>
+
 #include "link/message.h"
 
 static int open_tun(const char *arg, uint32_t mtu, bool tap, bool vnet, struct la_link **link,
@@ -31,6 +33,14 @@ static int open_packet(const char *arg, uint32_t mtu, struct la_link **link, str
     return 0;
 }
 
+/* As the kernel wants it (dev_valid_name); "%d" would ask it to number the device itself. */
+static bool name_is_valid(const char *name)
+{
+    size_t len = strlen(name);
+    return len >= 1 && len < IFNAMSIZ && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+           strcspn(name, "/:% \t\n\v\f\r") == len;
+}
+
 int la_link_open(const char *spec, uint32_t mtu, struct la_link **link, struct la_message *why)
 {
     const char *colon = strchr(spec, ':');
@@ -39,6 +49,13 @@ int la_link_open(const char *spec, uint32_t mtu, struct la_link **link, struct l
     if (*arg == '\0') {
         message_set(why, "link \"%s\" names no device: write KIND:NAME, for example tun:lastack0",
                     spec);
+        return LA_EINVAL;
+    }
+    if (!name_is_valid(arg)) {
+        message_set(why,
+                    "\"%.100s\" is no name of an interface: write 1 to 15 characters without /, :, "
+                    "%% and space",
+                    arg);
         return LA_EINVAL;
     }
     if (kind_len == 3 && memcmp(spec, "tun", 3) == 0)

@@ -59,6 +59,12 @@ static bool is_plain(enum la_reason reason)
            reason == LA_TAKE_ACK;
 }
 
+/* What a segment of ours is about most when the last data and the FIN go together. */
+static enum la_reason main_reason(const struct la_trace_record *r)
+{
+    return r->reason == LA_DATA && (r->flags & LA_TH_FIN) != 0 ? LA_FIN : r->reason;
+}
+
 static bool is_about_window(const struct la_trace_record *r)
 {
     return (r->flags & LA_TH_SYN) != 0 || r->wnd == 0 || r->reason == LA_ACK_WINDOW ||
@@ -313,7 +319,7 @@ static void draw_below(struct la_diagram *d, const struct diagram_segment *s, co
     char all[400];
 
     if (!l->wide) {
-        if (s->options == NULL && is_plain(s->r->reason))
+        if (s->options == NULL && is_plain(main_reason(s->r)))
             return;
         snprintf(all, sizeof(all), rest[0] != '\0' && why[0] != '\0' ? "%s [%s]" : "%s%s", why,
                  rest);
@@ -332,7 +338,7 @@ void diagram_draw_segment(struct la_diagram *d, struct diagram_conn *c,
                           const struct diagram_segment *s)
 {
     const struct diagram_layout *l = &d->layout;
-    const char *why = la_reason_text(s->r->reason, d->options.lang);
+    const char *why = la_reason_text(main_reason(s->r), d->options.lang);
     const char *rest;
     struct view_line line;
     struct label label;

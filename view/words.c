@@ -101,6 +101,7 @@ void diagram_words_run(const struct diagram_run *run, enum la_lang lang, char *t
     run_bytes(run->bytes[0], zh, out_bytes, sizeof(out_bytes));
     run_bytes(run->bytes[1], zh, in_bytes, sizeof(in_bytes));
     la_duration_format(run->last_ns - run->first_ns, time);
+    const bool moment = run->last_ns == run->first_ns;
     if (run->again > 0) {
         la_count_format(run->again, count);
         snprintf(again, sizeof(again), zh ? "，其中重传 %s 段" : ", %s of them again", count);
@@ -110,7 +111,10 @@ void diagram_words_run(const struct diagram_run *run, enum la_lang lang, char *t
         snprintf(dropped, sizeof(dropped), zh ? "，其中丢弃 %s 段" : ", %s of them dropped", count);
     }
     snprintf(text, size,
-             zh ? "发出 %s 段%s%s；收到 %s 段%s%s；历时 %s"
-                : "segments: %s out%s%s, %s in%s%s, within %s",
-             out, out_bytes, again, in, in_bytes, dropped, time);
+             zh ? "发出 %s 段%s%s；收到 %s 段%s%s；%s%s" : "segments: %s out%s%s, %s in%s%s, %s%s",
+             out, out_bytes, again, in, in_bytes, dropped,
+             moment ? (zh ? "同一时刻" : "all at once")
+             : zh   ? "历时 "
+                    : "within ",
+             moment ? "" : time);
 }

@@ -102,17 +102,57 @@ static int wrap(struct la_link **link, const struct node_options *options, int p
     return rc;
 }
 
-/* Does the interface of a link "tun:NAME" stand, but not up? */
-static bool link_is_down(const char *link_name)
+static bool device_ask(const char *device, unsigned long request, struct ifreq *ifr)
 {
-    const char *colon = strchr(link_name, ':');
-    struct ifreq ifr = {0};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%.15s", colon ? colon + 1 : link_name);
-    bool known = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &ifr) == 0;
+    *ifr = (struct ifreq){0};
+    snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%.15s", device);
+    bool known = fd >= 0 && ioctl(fd, request, ifr) == 0;
     if (fd >= 0)
         close(fd);
-    return known && (ifr.ifr_flags & IFF_UP) == 0;
+    return known;
+}
+
+/* Does the interface of the link stand, but not up? */
+static bool link_is_down(const char *device)
+{
+    struct ifreq ifr;
+    return device_ask(device, SIOCGIFFLAGS, &ifr) && (ifr.ifr_flags & IFF_UP) == 0;
+}
+
+/* A longer queue where we may; where not, node_drops() tells whether it was needed. */
+static void queue_lengthen(const char *device)
+{
+    struct la_message why;
+    struct ifreq ifr;
+    if (device_ask(device, SIOCGIFTXQLEN, &ifr) && ifr.ifr_qlen < NODE_QUEUE_FRAMES)
+        (void)la_net_link_queue(device, NODE_QUEUE_FRAMES, &why);
+}
+
+static bool is_tun(const char *link_name)
+{
+    return strncmp(link_name, "tun:", 4) == 0 || strncmp(link_name, "tap:", 4) == 0;
+}
+
+static uint64_t drops_now(const char *device)
+{
+    struct la_message why;
+    struct la_net_drops drops;
+    return la_net_link_drops(device, &drops, &why) == 0 ? drops.to_us : 0;
+}
+
+const char *node_device(const struct node *node)
+{
+    const char *colon = strchr(node->link_name, ':');
+    return colon ? colon + 1 : node->link_name;
+}
+
+uint64_t node_drops(const struct node *node)
+{
+    if (!node->drops_counted)
+        return 0;
+    uint64_t now = drops_now(node_device(node));
+    return now > node->drops_before ? now - node->drops_before : 0;
 }
 
 static int link_make(struct node *node, const struct node_options *options, struct la_link **link,
@@ -120,14 +160,19 @@ static int link_make(struct node *node, const struct node_options *options, stru
 {
     if (options->link) {
         int rc = la_link_open(options->link, options->mtu, link, why);
-        if (rc == 0)
-            node->link_down = link_is_down((*link)->name);
-        return rc;
+        if (rc < 0)
+            return rc;
+        snprintf(node->link_name, sizeof(node->link_name), "%s", (*link)->name);
+        node->link_down = link_is_down(node_device(node));
+        if (is_tun(node->link_name))
+            queue_lengthen(node_device(node));
+        return 0;
     }
     enum la_world_kind kind;
     int rc = la_world_make(options->mtu, &kind, link, why);
     if (rc < 0)
         return rc;
+    snprintf(node->link_name, sizeof(node->link_name), "%s", (*link)->name);
     node->kind = kind == LA_WORLD_TUN ? NODE_TUN : NODE_VETH;
     node->how = *why;
     return 0;
@@ -207,6 +252,9 @@ static int join(struct node *node, struct la_link *link, const struct node_optio
     if (options->addrs_count == 0)
         addresses_default(&with_addresses, link->info.mtu);
     snprintf(node->link_name, sizeof(node->link_name), "%s", link->name);
+    node->drops_counted = is_tun(node->link_name);
+    if (node->drops_counted)
+        node->drops_before = drops_now(node_device(node));
     node->stack = stack_make(options, seed);
     int rc = node->stack ? la_host_create(node->stack, link, &node->host) : LA_ENOMEM;
     if (rc < 0) {

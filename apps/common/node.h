@@ -10,7 +10,8 @@
 
 #include "apps/common/say.h"
 
-#define NODE_ADDRS_MAX 8
+#define NODE_ADDRS_MAX    8
+#define NODE_QUEUE_FRAMES 10000 /* see la_net_link_queue() */
 
 struct node_options {
     const char *link; /* NULL: make a world */
@@ -37,6 +38,8 @@ struct node {
     struct la_stack *stack;
     enum node_kind kind;
     char link_name[64];    /* "tun:lastack0" */
+    bool drops_counted;    /* the link is a TUN whose queue can overflow: */
+    uint64_t drops_before; /* what the kernel had dropped there when it was opened */
     bool link_down;        /* a device of the present namespace that nobody has set up yet */
     struct la_message how; /* which link came about and why */
     uint64_t clock_ns;     /* of the last turn */
@@ -56,6 +59,10 @@ int node_turn(struct node *node, uint64_t until_ns);
 /* Drains the trace; `diagram` may be NULL. A turn with many segments loses records of the bulk of
  * a transfer: that is counted, not drawn. */
 void node_trace(struct node *node, struct la_diagram *diagram);
+
+/* The packets for us that the kernel dropped because the queue of our TUN was full. */
+uint64_t node_drops(const struct node *node);
+const char *node_device(const struct node *node); /* "lastack0" */
 
 /* The addresses of a world: 10.87.0.1 and fd87::1, 10.87.0.2 and fd87::2. */
 struct la_addr node_kernel_addr(bool v6);

@@ -13,7 +13,11 @@ void nc_report_begin(struct nc *nc)
     char where[LA_ENDPOINT_TEXT_MAX], enter[128];
     if (nc->node.kind != NODE_LINK) {
         la_world_enter_command(enter, sizeof(enter));
-        say_note(&nc->say, "%s", "%s", nc->node.how.text);
+        if (nc->node.kind == NODE_TUN)
+            say_note(&nc->say, "%s", "自建命名空间中的 TUN 设备 lastack0", nc->node.how.text);
+        else
+            say_note(&nc->say, "%s", "自建命名空间中的 veth 对与 AF_PACKET（%s）",
+                     nc->node.how.text);
         say_note(&nc->say, "enter it with: %s", "进入它的命令：%s", enter);
     }
     if (nc->node.link_down)
@@ -59,9 +63,11 @@ void nc_report_progress(struct nc *nc)
     nc->shown_ns = nc->node.clock_ns;
     if (nc->phase == NC_TIME_WAIT) {
         say_progress(&nc->say,
-                     "TIME-WAIT: %u s left, in case the last ACK was lost; Ctrl-C twice leaves",
-                     "TIME-WAIT：还剩 %u 秒，以防最后的 ACK 丢失；按两次 Ctrl-C 离开",
-                     (nc->info.time_wait_left_ms + 999) / 1000);
+                     "TIME-WAIT: %u s left, in case the last ACK was lost; Ctrl-C %s leaves",
+                     "TIME-WAIT：还剩 %u 秒，以防最后的 ACK 丢失；%s Ctrl-C 离开",
+                     (nc->info.time_wait_left_ms + 999) / 1000,
+                     nc->interrupted_once ? say_words(&nc->say, "again", "再按一次")
+                                          : say_words(&nc->say, "twice", "按两次"));
         return;
     }
     uint64_t passed = nc->pump.bytes_in + nc->pump.bytes_out;
@@ -122,6 +128,7 @@ static void not_connected(struct nc *nc, int error, const char *where)
 void nc_report_conn_error(struct nc *nc, int error)
 {
     char where[LA_ENDPOINT_TEXT_MAX], in[LA_NUMBER_TEXT_MAX];
+    node_trace(&nc->node, nc->diagram); /* what led to it stands above it */
     if (nc->phase < NC_OPEN) {
         la_endpoint_format(&nc->options->there, where);
         not_connected(nc, error, where);
@@ -154,10 +161,9 @@ void nc_report_pump_error(struct nc *nc)
 void nc_report_link_error(struct nc *nc, int error)
 {
     const char *name = nc->node.link_name;
-    const char *colon = strchr(name, ':');
     say_error(&nc->say, "the link %s failed: %s; is it up? (ip link set %s up)",
               "链路 %s 出错：%s；它启用了吗？（ip link set %s up）", name, la_err_text(error),
-              colon ? colon + 1 : name);
+              node_device(&nc->node));
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -187,6 +193,19 @@ static void summary(struct nc *nc)
     la_count_format(nc->info.rtx_segs, again);
     say_note(&nc->say, "received %s, sent %s in %s: %s, %s retransmissions",
              "已收 %s，已发 %s，用时 %s：%s，重传 %s 次", in, out, time, rate, again);
+}
+
+static void drops(struct nc *nc)
+{
+    uint64_t dropped = node_drops(&nc->node);
+    const char *device = node_device(&nc->node);
+    if (dropped > 0)
+        say_note(&nc->say,
+                 "the kernel dropped %llu packets for us: the queue of %s was full; lengthen it: "
+                 "ip link set %s txqueuelen %d",
+                 "内核丢弃了 %llu 个发给我们的分组：%s 的队列已满；请加长："
+                 "ip link set %s txqueuelen %d",
+                 (unsigned long long)dropped, device, device, NODE_QUEUE_FRAMES);
 }
 
 static void json(const struct nc *nc)
@@ -229,6 +248,7 @@ void nc_report_end(struct nc *nc)
     say_progress_end(&nc->say);
     time_wait_left(nc);
     summary(nc);
+    drops(nc);
     if (nc->options->json)
         json(nc);
 }

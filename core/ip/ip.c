@@ -34,8 +34,8 @@ void ip_destroy(struct ip *ip)
     for (size_t i = 0; i <= LA_LINKS_MAX; i++) {
         buf_put_list(ip->pool, ip->queue[i].head);
         buf_put_list(ip->pool, ip->waiting[i].head);
-        ip->queue[i] = (struct ip_queue){0};
-        ip->waiting[i] = (struct ip_queue){0};
+        ip->queue[i] = (struct buf_queue){0};
+        ip->waiting[i] = (struct buf_queue){0};
     }
     ip_reass_destroy(&ip->reass);
     neigh_destroy(&ip->neigh);

@@ -58,8 +58,8 @@ struct ip {
     struct ip_pmtu pmtu;
     struct ip_reass reass;
     struct ip_limit errors; /* ICMP errors we send (RFC 1812 4.3.2.8, RFC 4443 2.4 f) */
-    struct ip_queue queue[LA_LINKS_MAX + 1];   /* ready to be sent */
-    struct ip_queue waiting[LA_LINKS_MAX + 1]; /* their next hop is being asked for */
+    struct buf_queue queue[LA_LINKS_MAX + 1];   /* ready to be sent */
+    struct buf_queue waiting[LA_LINKS_MAX + 1]; /* their next hop is being asked for */
     uint32_t woken[LA_LINKS_MAX + 1]; /* neighbour events the waiting ones were looked at for */
     struct sip_key id_key;
     uint32_t ids[IP_IDS]; /* identifications of fragments, see ip_next_id() */

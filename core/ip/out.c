@@ -127,40 +127,14 @@ int ip_out_frame(struct ip *ip, struct la_buf *buf, uint64_t now_ns, struct la_f
 
 /* ---- queues --------------------------------------------------------------------------------- */
 
-static void append(struct ip_queue *q, struct la_buf *buf)
-{
-    buf->next = NULL;
-    if (q->tail) {
-        q->tail->next = buf;
-    } else {
-        q->head = buf;
-    }
-    q->tail = buf;
-    q->count++;
-    q->bytes += buf_charge(buf);
-}
-
-static struct la_buf *take(struct ip_queue *q)
-{
-    struct la_buf *buf = q->head;
-    q->head = buf->next;
-    if (!q->head) {
-        q->tail = NULL;
-    }
-    q->count--;
-    q->bytes -= buf_charge(buf);
-    return buf;
-}
-
 bool ip_out_push(struct ip *ip, struct la_buf *buf)
 {
-    struct ip_queue *q = &ip->queue[ip_out_of(buf)->path.link];
-    if (q->count >= IP_OUT_QUEUE_MAX ||
-        (q->head && q->bytes + buf_charge(buf) > IP_OUT_QUEUE_BYTES)) {
+    struct buf_queue *q = &ip->queue[ip_out_of(buf)->path.link];
+    if (q->count >= IP_OUT_QUEUE_MAX || !buf_queue_fits(q, buf_charge(buf), IP_OUT_QUEUE_BYTES)) {
         buf_put(ip->pool, buf);
         return false;
     }
-    append(q, buf);
+    buf_queue_push(q, buf);
     return true;
 }
 
@@ -196,7 +170,7 @@ static void give_up(struct ip *ip, struct la_buf *buf, uint64_t now_ns)
 /* Steps aside until the next hop answers, unless enough others do so already. */
 static void put_aside(struct ip *ip, uint8_t link, struct la_buf *buf, uint64_t now_ns)
 {
-    struct ip_queue *q = &ip->waiting[link];
+    struct buf_queue *q = &ip->waiting[link];
     const struct la_addr *hop = &ip_out_of(buf)->path.next_hop;
     uint32_t same = 0;
     for (struct la_buf *b = q->head; b; b = b->next) {
@@ -206,7 +180,7 @@ static void put_aside(struct ip *ip, uint8_t link, struct la_buf *buf, uint64_t 
         give_up(ip, buf, now_ns);
         return;
     }
-    append(q, buf);
+    buf_queue_push(q, buf);
 }
 
 /* Lets those that stepped aside try again, when a neighbour was found or given up. */
@@ -218,7 +192,7 @@ static void wake(struct ip *ip, uint8_t link)
     }
     ip->woken[link] = events;
     while (ip->waiting[link].head) {
-        append(&ip->queue[link], take(&ip->waiting[link]));
+        buf_queue_push(&ip->queue[link], buf_queue_pop(&ip->waiting[link]));
     }
 }
 
@@ -237,7 +211,7 @@ static bool neigh_frame(struct ip *ip, uint8_t link, struct la_frame *frame)
 
 bool ip_output(struct ip *ip, uint8_t link, uint64_t now_ns, struct la_frame *frame)
 {
-    struct ip_queue *q = &ip->queue[link];
+    struct buf_queue *q = &ip->queue[link];
     wake(ip, link);
     while (q->head) {
         struct la_buf *buf = q->head;
@@ -245,7 +219,7 @@ bool ip_output(struct ip *ip, uint8_t link, uint64_t now_ns, struct la_frame *fr
         if (more == 1) {
             return true;
         }
-        take(q);
+        buf_queue_pop(q);
         if (more == 0) {
             buf_put(ip->pool, buf);
             return true;

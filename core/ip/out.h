@@ -23,6 +23,7 @@
 #include <lastack/reason.h>
 
 #include "buf/pool.h"
+#include "buf/queue.h"
 #include "ip/template.h"
 
 #define IP_OUT_QUEUE_MAX   64
@@ -45,12 +46,6 @@ struct ip_out {
 
 /* Room to leave at the beginning of a buffer's memory for struct ip_out. */
 #define IP_OUT_ROOM ((sizeof(struct ip_out) + 7) & ~(size_t)7)
-
-struct ip_queue {
-    struct la_buf *head, *tail;
-    uint32_t count;
-    uint32_t bytes; /* charged */
-};
 
 static inline struct ip_out *ip_out_of(struct la_buf *buf)
 {

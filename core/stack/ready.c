@@ -254,7 +254,7 @@ static uint32_t endpoint_events(const struct endpoint *e)
     if (e->kind == ENDPOINT_UDP) {
         ev |= e->udp.rcv.head || e->udp.error ? LA_EV_READABLE : 0;
         ev |= e->udp.error ? LA_EV_ERROR : 0;
-        ev |= e->udp.snd.bytes <= e->udp.snd.max / 2 ? LA_EV_WRITABLE : 0; /* any datagram fits */
+        ev |= e->udp.snd.bytes <= e->udp.snd_max / 2 ? LA_EV_WRITABLE : 0; /* any datagram fits */
     }
     return ev & (e->want | WANT_ALWAYS);
 }

@@ -15,48 +15,16 @@ _Static_assert(sizeof(struct origin) <= 28, "it fits over the shortest headers")
 
 /* ---- queues --------------------------------------------------------------------------------- */
 
-static bool fits(const struct udp_queue *q, uint32_t charge)
-{
-    return q->head == NULL || q->bytes + charge <= q->max;
-}
-
-static void push(struct udp_queue *q, struct la_buf *buf)
-{
-    buf->next = NULL;
-    if (q->tail) {
-        q->tail->next = buf;
-    } else {
-        q->head = buf;
-    }
-    q->tail = buf;
-    q->bytes += buf_charge(buf);
-}
-
-static struct la_buf *pop(struct udp_queue *q)
-{
-    struct la_buf *buf = q->head;
-    if (!buf) {
-        return NULL;
-    }
-    q->head = buf->next;
-    if (!q->head) {
-        q->tail = NULL;
-    }
-    q->bytes -= buf_charge(buf);
-    buf->next = NULL;
-    return buf;
-}
-
 void udp_endpoint_init(struct udp_endpoint *u, uint32_t rcv_max, uint32_t snd_max)
 {
-    *u = (struct udp_endpoint){.rcv.max = rcv_max, .snd.max = snd_max};
+    *u = (struct udp_endpoint){.rcv_max = rcv_max, .snd_max = snd_max};
 }
 
 void udp_endpoint_clear(struct udp_endpoint *u, struct buf_pool *pool)
 {
     buf_put_list(pool, u->rcv.head);
     buf_put_list(pool, u->snd.head);
-    udp_endpoint_init(u, u->rcv.max, u->snd.max);
+    udp_endpoint_init(u, u->rcv_max, u->snd_max);
 }
 
 /* ---- in ------------------------------------------------------------------------------------- */
@@ -117,12 +85,12 @@ enum la_reason udp_input(struct udp_endpoint *u, struct buf_pool *pool, const st
     if (!buf) {
         return LA_DROP_NO_MEMORY;
     }
-    if (!fits(&u->rcv, buf_charge(buf))) {
+    if (!buf_queue_fits(&u->rcv, buf_charge(buf), u->rcv_max)) {
         buf_put(pool, buf);
         return LA_DROP_UDP_FULL;
     }
     mem_copy(buf->data - sizeof(origin), &origin, sizeof(origin));
-    push(&u->rcv, buf);
+    buf_queue_push(&u->rcv, buf);
     return LA_TAKE_UDP;
 }
 
@@ -132,7 +100,7 @@ int64_t udp_recv(struct udp_endpoint *u, struct buf_pool *pool, struct la_endpoi
     if (u->error) {
         return udp_take_error(u);
     }
-    struct la_buf *buf = pop(&u->rcv);
+    struct la_buf *buf = buf_queue_pop(&u->rcv);
     if (!buf) {
         return LA_EAGAIN;
     }
@@ -180,15 +148,15 @@ struct la_buf *udp_build(struct buf_pool *pool, size_t room, uint16_t sport, uin
 bool udp_send_room(const struct udp_endpoint *u, size_t room, size_t len)
 {
     size_t charge = BUF_HEAD + room + WIRE_UDP_HEADER + len;
-    return charge <= UINT32_MAX && fits(&u->snd, (uint32_t)charge);
+    return charge <= UINT32_MAX && buf_queue_fits(&u->snd, (uint32_t)charge, u->snd_max);
 }
 
 void udp_send_push(struct udp_endpoint *u, struct la_buf *buf)
 {
-    push(&u->snd, buf);
+    buf_queue_push(&u->snd, buf);
 }
 
 struct la_buf *udp_send_pop(struct udp_endpoint *u)
 {
-    return pop(&u->snd);
+    return buf_queue_pop(&u->snd);
 }

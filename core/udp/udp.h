@@ -21,22 +21,17 @@
 
 #include <lastack/stack.h>
 
-#include "buf/pool.h"
+#include "buf/queue.h"
 #include "wire/udp.h"
 
 /* Longest payload: RFC 768's length field over IPv6; IPv4's own header takes 20 more. */
 #define UDP_PAYLOAD_MAX_V4 (65535 - 20 - WIRE_UDP_HEADER)
 #define UDP_PAYLOAD_MAX_V6 (65535 - WIRE_UDP_HEADER)
 
-struct udp_queue {
-    struct la_buf *head, *tail;
-    uint32_t bytes; /* charged */
-    uint32_t max;
-};
-
 struct udp_endpoint {
-    struct udp_queue rcv;
-    struct udp_queue snd; /* as udp_build() made them; the stack sends from the head */
+    struct buf_queue rcv;
+    struct buf_queue snd; /* as udp_build() made them; the stack sends from the head */
+    uint32_t rcv_max, snd_max;
     struct la_addr raddr; /* connected: the only one who may send to us */
     uint16_t rport;
     bool connected;

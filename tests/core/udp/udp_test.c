@@ -132,7 +132,7 @@ static void test_receive_cap(void **state)
     unsigned taken = 0;
     while (deliver(len) == LA_TAKE_UDP) {
         taken++;
-        assert_true(u.rcv.bytes <= u.rcv.max);
+        assert_true(u.rcv.bytes <= u.rcv_max);
     }
     assert_int_equal(taken, 64 * 1024 / 256);
     assert_int_equal(deliver(len), LA_DROP_UDP_FULL);
