@@ -48,7 +48,6 @@
     X(RST_USER_TIMEOUT, "复位：用户超时到期")                      \
     X(RST_KEEPALIVE, "复位：保活探测没有应答")                     \
     X(RST_PROCESS_ENDED, "复位：进程已结束")                       \
-    X(RST_NO_MEMORY, "复位：内存不足")                             \
     X(UDP_DATAGRAM, "数据报")                                      \
     X(ICMP_ECHO_REPLY, "应答回显请求")                             \
     X(ICMP_PORT_UNREACHABLE, "此 UDP 端口无人监听")                \
@@ -59,7 +58,6 @@
     X(ARP_REPLY, "告知本端的硬件地址")                             \
     X(ND_SOLICIT, "询问该地址属于谁")                              \
     X(ND_ADVERT, "告知本端的链路层地址")                           \
-    X(ND_DAD, "询问该地址是否已被占用")                            \
     /* what an accepted packet was */                              \
     X(TAKE_SYN, "SYN：建立半连接记录")                             \
     X(TAKE_SYN_AGAIN, "重复的 SYN")                                \
@@ -146,7 +144,6 @@
     X(DROP_NO_MEMORY, "内存不足")                                  \
     X(DROP_TIME_WAIT, "TIME-WAIT 中收到旧报文段")                  \
     X(DROP_TIME_WAIT_RST, "TIME-WAIT 中忽略 RST")                  \
-    X(DROP_SHUTTING_DOWN, "协议栈正在关闭")                        \
     /* timers, calls and changes of state */                       \
     X(CALL_OPEN, "应用发起连接")                                   \
     X(CALL_LISTEN, "应用开始监听")                                 \
@@ -156,7 +153,6 @@
     X(CALL_SHUTDOWN, "应用结束发送方向")                           \
     X(CALL_CLOSE, "应用关闭连接")                                  \
     X(CALL_ABORT, "应用中止连接")                                  \
-    X(STATE_CHANGED, "状态改变")                                   \
     X(TIMEOUT_RTX, "重传定时器到期")                               \
     X(TIMEOUT_PERSIST, "坚持定时器到期")                           \
     X(TIMEOUT_DELAYED_ACK, "延迟确认定时器到期")                   \

@@ -14,7 +14,8 @@ void nc_report_begin(struct nc *nc)
     if (nc->node.kind != NODE_LINK) {
         la_world_enter_command(enter, sizeof(enter));
         if (nc->node.kind == NODE_TUN)
-            say_note(&nc->say, "%s", "自建命名空间中的 TUN 设备 lastack0", nc->node.how.text);
+            say_note(&nc->say, "TUN device %s in a namespace of its own",
+                     "自建命名空间中的 TUN 设备 %s", node_device(&nc->node));
         else
             say_note(&nc->say, "%s", "自建命名空间中的 veth 对与 AF_PACKET（%s）",
                      nc->node.how.text);

@@ -65,10 +65,26 @@ void stack_reset_reply(struct la_stack *s, const struct arrival *a, enum la_reas
 
 /* ---- TCP ------------------------------------------------------------------------------------ */
 
+/* A segment of this batch ended the connection: for 3.10.7.1 it is no more. The reset that waits to
+ * leave answers this one as well. */
+static enum la_reason ended_arrives(struct la_stack *s, struct arrival *a, uint32_t index)
+{
+    if (stack_conn_at(s, index)->tcb.flags & TCP_F_RST_QUEUED) {
+        stack_trace_in(s, a, LA_TCP_CLOSED, LA_DROP_NO_CONNECTION);
+        return LA_DROP_NO_CONNECTION;
+    }
+    stack_conn_gone(s, index);
+    a->conn = 0;
+    return stack_nobody_arrives(s, a);
+}
+
 enum la_reason stack_conn_arrives(struct la_stack *s, struct arrival *a, uint32_t index)
 {
     struct conn *c = stack_conn_at(s, index);
     a->conn = c->tcb.conn;
+    if (c->tcb.state == LA_TCP_CLOSED) {
+        return ended_arrives(s, a, index);
+    }
     if (c->tcb.state == LA_TCP_TIME_WAIT) {
         /* Its last ACK has not left yet: the record answers, now and later. */
         stack_wait_begin(s, index);
@@ -101,6 +117,7 @@ enum la_reason stack_nobody_arrives(struct la_stack *s, struct arrival *a)
 {
     /* RFC 9293 3.9.2.3, MUST-63 and RFC 1122 4.2.3.10: a source that cannot be one. */
     if (!ip_is_unicast(&s->ip, &a->key.raddr)) {
+        stack_trace_in(s, a, LA_TCP_CLOSED, LA_DROP_TCP_NOT_UNICAST);
         return LA_DROP_TCP_NOT_UNICAST;
     }
     struct bind_entry *b = bind_find(&s->tcp_binds, &a->key.laddr, a->key.lport);

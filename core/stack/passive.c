@@ -67,7 +67,6 @@ static enum la_reason new_half_open(struct la_stack *s, struct arrival *a, uint3
          * ahead of the clock. */
         h->shake.iss = seq_add(a->old_snd_nxt, 1U << 17);
     }
-    h->since_ms = tcp_now_ms(&s->env);
     if (flow_add(&s->table, FLOW_REF(FLOW_HALF_OPEN, index)) != LA_OK) {
         slab_put(&s->half_open, index);
         return LA_DROP_NO_MEMORY;

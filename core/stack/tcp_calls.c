@@ -240,7 +240,8 @@ int la_tcp_abort(struct la_stack *s, la_handle handle, enum la_reason why)
     }
     struct tcb *t = &stack_conn_at(s, index)->tcb;
     t->flags |= TCP_F_APP_CLOSED;
-    if (t->state != LA_TCP_TIME_WAIT) {
+    if (t->state != LA_TCP_TIME_WAIT && t->state != LA_TCP_CLOSED) {
+        tcp_note(t, &s->env, LA_TRACE_CALL, LA_CALL_ABORT, 0, 0);
         tcp_abort(t, &s->env, why);
     }
     let_go(s, index);

@@ -136,8 +136,10 @@ static void same_ack(struct tcb *t, struct tcp_env *env, const struct tcp_segmen
     t->todo |= TCP_DO_OUTPUT; /* limited transmit (RFC 3042) may send one */
     /* RFC 6582 3.2, step 2: only when this ACK covers more than the last recovery. */
     if (t->dup_acks == DUP_ACKS_FAST && seq_gt(seg->ack, t->recover)) {
+        uint32_t flight = seq_len(t->snd_una, t->snd_max);
         t->recover = t->snd_max;
-        t->cc.ops->enter_recovery(&t->cc, seq_len(t->snd_una, t->snd_max));
+        /* RFC 5681 3.2, step 2: without what limited transmit sent beyond the window. */
+        t->cc.ops->enter_recovery(&t->cc, flight < t->cc.cwnd ? flight : t->cc.cwnd);
         t->flags |= TCP_F_RECOVERY | TCP_F_RTX_ONE;
         tcp_note(t, env, LA_TRACE_EVENT, LA_RECOVERY_ENTERED, t->cc.ssthresh, 0);
     }

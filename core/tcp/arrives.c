@@ -250,6 +250,7 @@ static enum la_reason other_states(struct tcb *t, struct tcp_env *env, struct tc
         step4_syn(t, env, seg, &verdict) == STEP_DONE) {
         return verdict;
     }
+    tcp_heard(t, env);
     if (!tcp_step_ack(t, env, seg, &verdict)) {
         if (verdict == LA_DROP_ACK_RANGE && !seg->reset) {
             challenge(t, env, LA_CHALLENGE_ACK);
@@ -301,10 +302,15 @@ static enum la_reason arrives_apart(struct tcb *t, struct tcp_env *env, struct t
         seg->seq = seq_add(seg->seq, buf->len);
         seg->h.seq = seg->seq.v;
         verdict = one_arrives(t, env, &one);
+        seg->reset |= one.reset;
         if (one.buf) {
             buf_put(env->bufs, one.buf);
         }
         buf = next;
+        if (t->state == LA_TCP_CLOSED) {
+            buf_put_list(env->bufs, buf); /* the connection ended with this piece */
+            break;
+        }
     }
     return verdict;
 }
@@ -313,8 +319,6 @@ enum la_reason tcp_arrives(struct tcb *t, struct tcp_env *env, struct tcp_segmen
 {
     enum la_reason verdict;
 
-    t->last_in_ms = tcp_now_ms(env);
-    t->probes = 0;
     t->tos_in = seg->tos;
     if (env->fast_path && tcp_fast_arrives(t, env, seg, &verdict)) {
         return verdict;

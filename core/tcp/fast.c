@@ -59,6 +59,7 @@ bool tcp_fast_arrives(struct tcb *t, struct tcp_env *env, struct tcp_segment *se
         return false;
     }
     t->segs_in += seg->segs;
+    tcp_heard(t, env);
     if ((t->flags & TCP_F_TS) && seq_le(seg->seq, t->last_ack_sent)) {
         t->ts_recent = seg->h.tsval; /* RFC 7323 4.3 */
         t->ts_recent_s = (uint32_t)(env->now_ns / 1000000000);

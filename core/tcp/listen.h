@@ -26,7 +26,6 @@ struct tcp_half_open {
     uint32_t listener;      /* index of the listener */
     struct index_link link; /* in the list of its retry count */
     uint32_t deadline_ms;   /* stack time: the next SYN-ACK, or the end */
-    uint32_t since_ms;      /* the last SYN-ACK: to measure the round trip */
     uint8_t retries;
     uint8_t challenges; /* answers to segments that may be forged; bounded for its whole life */
 };
@@ -74,8 +73,8 @@ void tcp_syn_ack(const struct tcp_handshake *s, const struct flow_key *key,
                  const struct la_tcp_options *o, uint32_t path_mtu, const struct tcp_env *env,
                  bool cookie, struct wire_tcp *h);
 
-/* A control block in SYN-RECEIVED, ready to take the third segment. `answered_ms`: when the SYN-ACK
- * left, 0 when it left more than once or nobody remembers. */
+/* A control block in SYN-RECEIVED, ready to take the third segment. `retransmitted`: the SYN-ACK
+ * left more than once. */
 void tcp_accept_init(struct tcb *t, struct tcp_env *env, const struct flow_key *key, uint32_t conn,
                      const struct la_tcp_options *o, uint32_t path_mtu,
                      const struct tcp_handshake *s, bool retransmitted);

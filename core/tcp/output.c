@@ -8,13 +8,13 @@
 
 static const struct tcp_plan nothing = {.reason = LA_NONE};
 
-/* Our acknowledgments carry SND.NXT, but never a number the peer's window does not reach any more
- * (a window that shrank would have the peer drop them). */
+/* Our acknowledgments and resets carry SND.NXT, but never a number the peer's window does not reach
+ * (a window that shrank, or the byte of a probe, would have the peer drop them). */
 static seq32 ack_seq(const struct tcb *t)
 {
     seq32 edge = seq_add(t->snd_una, t->snd_wnd);
-    return seq_gt(t->snd_max, edge) && !(t->flags & TCP_F_FIN_SENT) ? seq_max(edge, t->snd_una)
-                                                                    : t->snd_max;
+    bool numbered = (t->flags & TCP_F_FIN_SENT) || seq_eq(t->snd_una, t->iss); /* FIN or SYN */
+    return seq_gt(t->snd_max, edge) && !numbered ? edge : t->snd_max;
 }
 
 static struct tcp_plan plan_reset(const struct tcb *t)
@@ -23,7 +23,7 @@ static struct tcp_plan plan_reset(const struct tcb *t)
         return nothing;
     }
     return (struct tcp_plan){
-        .reason = (enum la_reason)t->reason, .seq = t->snd_max, .flags = LA_TH_RST | LA_TH_ACK};
+        .reason = (enum la_reason)t->reason, .seq = ack_seq(t), .flags = LA_TH_RST | LA_TH_ACK};
 }
 
 static struct tcp_plan plan_syn(const struct tcb *t)

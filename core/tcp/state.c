@@ -107,7 +107,7 @@ void tcp_set_state(struct tcb *t, struct tcp_env *env, enum la_tcp_state to, enu
     if (to == LA_TCP_TIME_WAIT) {
         /* Linger, FIN-WAIT-2 and keep-alive are over, however late the ACK of the FIN leaves. */
         t->rtx_at_ns = t->keep_at_ns = TCP_NEVER;
-        t->todo |= TCP_DO_TIME_WAIT | TCP_DO_CLOSED;
+        t->todo |= TCP_DO_CLOSED;
     }
     if (to == LA_TCP_CLOSED) {
         t->todo |= TCP_DO_GONE;

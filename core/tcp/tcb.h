@@ -58,11 +58,10 @@ enum tcp_todo {
     TCP_DO_CLOSED = 0x0040, /* it ended in order */
     TCP_DO_URGENT = 0x0080,
     TCP_DO_SOFT_ERROR = 0x0100,
-    TCP_DO_TIMER = 0x0200,     /* a deadline came nearer */
-    TCP_DO_TIME_WAIT = 0x0400, /* the wait begins: a record takes over */
-    TCP_DO_GONE = 0x0800,      /* state CLOSED: out of the table */
-    TCP_DO_DOUBT = 0x2000,     /* retransmissions reached R1: the path is in doubt (MUST-20) */
-    TCP_DO_PROGRESS = 0x1000,  /* the peer acknowledged new data: the path works */
+    TCP_DO_TIMER = 0x0200,    /* a deadline came nearer */
+    TCP_DO_GONE = 0x0800,     /* state CLOSED: out of the table */
+    TCP_DO_DOUBT = 0x2000,    /* retransmissions reached R1: the path is in doubt (MUST-20) */
+    TCP_DO_PROGRESS = 0x1000, /* the peer acknowledged new data: the path works */
 };
 
 /* Flags of a connection. */
@@ -82,7 +81,6 @@ enum tcp_flag {
     TCP_F_PERSIST = 0x1000,      /* rtx_at is the persist timer */
     TCP_F_PROBE = 0x2000,        /* a window probe has to leave */
     TCP_F_KEEP_PROBE = 0x4000,   /* a keep-alive probe has to leave */
-    TCP_F_LIMITED = 0x8000,      /* limited transmit: one new segment on a duplicate ACK */
     TCP_F_RTT_TIMED = 0x10000,   /* rtt_seq and rtt_at measure one segment (Karn: MUST-18) */
     TCP_F_DSACK = 0x20000,       /* dsack has to be reported (RFC 2883) */
     TCP_F_MORE = 0x40000,        /* the last send said that more follows */

@@ -14,6 +14,13 @@ enum la_reason tcp_syn_sent_arrives(struct tcb *t, struct tcp_env *env, struct t
 bool tcp_fast_arrives(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
                       enum la_reason *verdict);
 
+/* The peer lives: a segment inside the window was heard. One outside could be anybody's. */
+static inline void tcp_heard(struct tcb *t, const struct tcp_env *env)
+{
+    t->last_in_ms = tcp_now_ms(env);
+    t->probes = 0;
+}
+
 /* Step 5 (ack.c): true when the segment is to be processed further. */
 bool tcp_step_ack(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
                   enum la_reason *verdict);

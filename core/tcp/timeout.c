@@ -116,7 +116,7 @@ static bool gave_up(struct tcb *t, struct tcp_env *env)
     return false;
 }
 
-/* RFC 6298 5.4 to 5.6; RFC 5681 3.1; RFC 6582 4.1. */
+/* RFC 6298 5.4 to 5.6; RFC 5681 3.1; RFC 6582 3.2, step 4. */
 static void retransmission_timeout(struct tcb *t, struct tcp_env *env)
 {
     tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_RTX,

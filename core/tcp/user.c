@@ -453,7 +453,6 @@ void tcp_abort(struct tcb *t, struct tcp_env *env, enum la_reason why)
         return;
     }
     bool tell = t->state != LA_TCP_SYN_SENT && t->state != LA_TCP_TIME_WAIT;
-    tcp_note(t, env, LA_TRACE_CALL, LA_CALL_ABORT, 0, 0);
     tcp_reass_drop(t, env);
     tcp_end(t, env, LA_ECONNABORTED, why);
     t->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_PROBE | TCP_F_RTX_ONE);

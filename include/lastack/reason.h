@@ -54,7 +54,6 @@
     X(RST_USER_TIMEOUT, SEND, "RFC 9293 3.10.8", "reset: the user timeout ran out")               \
     X(RST_KEEPALIVE, SEND, "RFC 9293 3.8.4", "reset: keep-alive probes were not answered")        \
     X(RST_PROCESS_ENDED, SEND, "RFC 9293 3.10.5", "reset: the process ended")                     \
-    X(RST_NO_MEMORY, SEND, "RFC 9293 3.10.5", "reset: no memory left")                            \
     X(UDP_DATAGRAM, SEND, "RFC 768", "datagram")                                                  \
     X(ICMP_ECHO_REPLY, SEND, "RFC 792", "answers an echo request")                                \
     X(ICMP_PORT_UNREACHABLE, SEND, "RFC 1122 4.1.3.1", "nobody listens on this UDP port")         \
@@ -65,7 +64,6 @@
     X(ARP_REPLY, SEND, "RFC 826", "says which hardware address is ours")                          \
     X(ND_SOLICIT, SEND, "RFC 4861 7.2.2", "asks who has the address")                             \
     X(ND_ADVERT, SEND, "RFC 4861 7.2.4", "says which link-layer address is ours")                 \
-    X(ND_DAD, SEND, "RFC 4862 5.4.2", "asks whether the address is taken")                        \
     /* what an accepted packet was */                                                             \
     X(TAKE_SYN, TAKE, "RFC 9293 3.10.7.2", "SYN: half-open record made")                          \
     X(TAKE_SYN_AGAIN, TAKE, "RFC 9293 3.10.7.4", "the SYN again")                                 \
@@ -152,7 +150,6 @@
     X(DROP_NO_MEMORY, DROP, "", "no memory left")                                                 \
     X(DROP_TIME_WAIT, DROP, "RFC 1337 2", "old segment in TIME-WAIT")                             \
     X(DROP_TIME_WAIT_RST, DROP, "RFC 1337 3", "RST in TIME-WAIT is ignored")                      \
-    X(DROP_SHUTTING_DOWN, DROP, "", "the stack is closing")                                       \
     /* timers, calls and changes of state */                                                      \
     X(CALL_OPEN, EVENT, "RFC 9293 3.10.1", "the application connects")                            \
     X(CALL_LISTEN, EVENT, "RFC 9293 3.10.1", "the application listens")                           \
@@ -162,7 +159,6 @@
     X(CALL_SHUTDOWN, EVENT, "RFC 9293 3.10.4", "the application ends its sending side")           \
     X(CALL_CLOSE, EVENT, "RFC 9293 3.10.4", "the application closes")                             \
     X(CALL_ABORT, EVENT, "RFC 9293 3.10.5", "the application aborts")                             \
-    X(STATE_CHANGED, EVENT, "RFC 9293 3.3.2", "state changed")                                    \
     X(TIMEOUT_RTX, EVENT, "RFC 6298 5.4", "retransmission timer ran out")                         \
     X(TIMEOUT_PERSIST, EVENT, "RFC 9293 3.8.6.1", "persist timer ran out")                        \
     X(TIMEOUT_DELAYED_ACK, EVENT, "RFC 9293 3.8.6.3", "delayed-ACK timer ran out")                \

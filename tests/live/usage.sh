@@ -61,8 +61,10 @@ files_and_links() {
     wrong 1 'nc: link "tun" names no device: write KIND:NAME' nc --link tun -l 80
     wrong 1 'nc: no interface nowhere0 in this network namespace: see ip link' \
         nc --link packet:nowhere0 -l 80
-    wrong 1 'nc: device name .* is too long|/dev/net/tun may not be opened' \
+    wrong 1 'nc: "a-name-that-is-too-long" is no name of an interface: write 1 to 15 char' \
         nc --link tun:a-name-that-is-too-long -l 80
+    wrong 1 'nc: "x/y" is no name of an interface' nc --link tun:x/y -l 80
+    wrong 1 'nc: "x y" is no name of an interface' nc --link packet:'x y' -l 80
     wrong 1 'nc: cannot use the gateway 192.0.2.1: .*choose one in the network' \
         nc --quiet --gw 192.0.2.1 -l 80
 }

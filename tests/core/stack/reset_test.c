@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "support/packets.h"
+#include "support/stack_peer.h"
 #include "support/two_stacks.h"
 
 static struct pair p;
@@ -137,6 +138,7 @@ static void test_abort(void **state)
         assert_int_equal(rst_from[0], rows[k].rst);
         assert_int_equal(rst_from[1], 0);
         assert_int_equal(la_stack_counter(S0, LA_RST_ABORT), rows[k].rst != 0);
+        assert_int_equal(la_stack_counter(S0, LA_CALL_ABORT), rows[k].state != LA_TCP_TIME_WAIT);
         assert_int_equal(stats(0).conns, 0);
         assert_int_equal(stats(0).time_wait, rows[k].state == LA_TCP_TIME_WAIT);
         if (rows[k].peer) {
@@ -411,6 +413,48 @@ static void test_stale_handles(void **state)
     pair_end_all(&p);
 }
 
+/* What stands behind a reset in one batch finds no connection any more: neither its data nor its
+ * FIN may hide the error (MUST-12), and a SYN begins anew. */
+static void test_behind_a_reset(void **state)
+{
+    (void)state;
+    static struct peer rude;
+    static const uint16_t behind[] = {LA_TH_ACK, LA_TH_ACK | LA_TH_FIN, LA_TH_SYN};
+    static const enum la_reason verdicts[] = {LA_DROP_LISTEN_ACK, LA_DROP_LISTEN_ACK, LA_TAKE_SYN};
+    for (unsigned row = 0; row < 3; row++) {
+        struct la_endpoint any = {.addr = la_addr_any_v6(), .port = 80};
+        struct la_frame frames[2];
+        la_handle listener, conn;
+        uint32_t snd = 5, rcv;
+        peer_init(&rude, NULL);
+        assert_int_equal(la_tcp_listen(rude.stack, &any, NULL, &listener), 0);
+        (void)peer_connect(&rude, peer_addr(false, 2), 1000, 0, &snd, &rcv);
+        assert_int_equal(la_tcp_accept(rude.stack, listener, &conn), 0);
+        for (unsigned i = 0; i < 2; i++) {
+            uint8_t bytes[128];
+            struct peer_segment s =
+                peer_segment(peer_addr(false, 2), 1000, snd, rcv, i ? behind[row] : LA_TH_RST);
+            s.data = "text";
+            s.len = i && row == 0 ? 4 : 0;
+            size_t len = peer_bytes(&rude, &s, bytes);
+            struct la_buf *buf = la_buf_get(rude.stack, len);
+            memcpy(buf->data, bytes, len);
+            buf->len = (uint32_t)len;
+            la_frame_from_buf(&frames[i], buf);
+        }
+        la_stack_input(rude.stack, rude.link, frames, 2, rude.now_ns);
+        assert_int_equal(frames[0].reason, LA_TAKE_RST);
+        assert_int_equal(frames[1].reason, verdicts[row]);
+        assert_int_equal(la_tcp_recv(rude.stack, conn, &(char){0}, 1, 0), LA_ECONNRESET);
+        (void)peer_pull(&rude);
+        assert_int_equal(rude.count, 1);
+        assert_int_equal(rude.out[0].tcp.flags, row == 2 ? LA_TH_SYN | LA_TH_ACK : LA_TH_RST);
+        assert_int_equal(la_tcp_close(rude.stack, conn), 0);
+        assert_int_equal(la_stack_memory(rude.stack, LA_MEM_CONNECTIONS), 0);
+        peer_end(&rude);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_no_storm),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_stale_handles),
+        cmocka_unit_test(test_behind_a_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

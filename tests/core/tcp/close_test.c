@@ -15,7 +15,7 @@ static void four_segments(struct tcp_harness *h)
     assert_int_equal(tcp_segment_in(h, FIN | ACK, 1, 2, 0), LA_TAKE_FIN);
     tcp_expect(h, ACK, 2, 2, 0);
     assert_int_equal(h->t.state, LA_TCP_TIME_WAIT);
-    assert_true(h->t.todo & TCP_DO_TIME_WAIT); /* RFC 9293 MUST-13: a record takes over */
+    assert_true(h->t.todo & TCP_DO_CLOSED);
     assert_true(h->t.todo & TCP_DO_PEER_CLOSED);
     assert_int_equal(tcp_hear(h, 10), 0);
     assert_int_equal(h->t.error, 0);

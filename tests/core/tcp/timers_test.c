@@ -199,6 +199,7 @@ static void user_timeout(struct tcp_harness *h)
     struct tcp_out *o = tcp_next(h);
     assert_true(o->h.flags & RST);
     assert_int_equal(o->reason, LA_RST_USER_TIMEOUT);
+    assert_int_equal(h->trace.counters[LA_CALL_ABORT], 0); /* nobody called */
 }
 
 static void user_timeout_never(struct tcp_harness *h)

@@ -105,6 +105,22 @@ static void probes_with_a_user_timeout(struct tcp_harness *h)
     tcp_expect(h, ACK | PSH, 1, 1, 500);
 }
 
+/* The reset stands where the peer's window does, not behind the byte of a probe that was refused:
+ * there the peer would drop it (RFC 9293 3.10.7.4, second). */
+static void abort_while_probing(struct tcp_harness *h)
+{
+    tcp_connect(h);
+    tcp_window_in(h, 1, 0);
+    tcp_say(h, 500, 0);
+    tcp_fire(h);
+    tcp_expect(h, ACK, 1, 1, 1);
+    tcp_window_in(h, 1, 0);
+    tcp_abort(&h->t, &h->env, LA_RST_ABORT);
+    tcp_flush(h);
+    tcp_expect(h, RST | ACK, 1, 1, 0);
+    tcp_silent(h);
+}
+
 /* A FIN waits behind a closed window with its data, and is probed with when it is alone. */
 static void fin_and_a_closed_window(struct tcp_harness *h)
 {
@@ -366,6 +382,7 @@ int main(void)
         EVERYWHERE(probes_after_data),
         EVERYWHERE(probes_for_ever),
         EVERYWHERE(probes_unanswered),
+        EVERYWHERE(abort_while_probing),
         EVERYWHERE(probes_with_a_user_timeout),
         EVERYWHERE(fin_and_a_closed_window),
         EVERYWHERE(shrinks),
