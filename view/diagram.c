@@ -15,7 +15,7 @@
 #include "diagram.h"
 
 /* How close in time a change of state and the segment that shows it must be. */
-#define SAME_MOMENT_NS (5 * LA_NS_PER_MS)
+#define SAME_MOMENT_NS UINT64_C(5000000)
 
 /* How far to look for the next record of a connection among those of others. */
 #define LOOK_AHEAD 64
