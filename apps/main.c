@@ -17,8 +17,8 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"demo", demo_main, "the whole story in half a minute, against the kernel's own TCP",
-     "半分钟看完整个过程：与内核自己的 TCP 对话"},
+    {"demo", demo_main, "the whole story in a few seconds, against the kernel's own TCP",
+     "几秒钟看完整个过程：与内核自己的 TCP 对话"},
     {"nc", nc_main, "bytes from standard input to a peer and back, like netcat",
      "像 netcat 一样在标准输入输出与对端之间传送字节"},
     {"bench", bench_main, "what it costs: the benchmarks", "性能测量"},

@@ -11,9 +11,10 @@
 
 #include "apps/bench/bench.h"
 
-#define ARCHIVE "liblastack_core.a"
+#define ARCHIVE   "liblastack_core.a"
+#define INSTALLED "../lib/" ARCHIVE
 
-/* The archive next to this program. */
+/* The archive next to this program, where it was built, or in ../lib, where it is installed. */
 static bool archive_path(char *path, size_t len)
 {
     ssize_t got = readlink("/proc/self/exe", path, len - 1);
@@ -22,9 +23,11 @@ static bool archive_path(char *path, size_t len)
     path[got] = '\0';
     char *slash = strrchr(path, '/');
     size_t dir = slash ? (size_t)(slash + 1 - path) : 0;
-    if (dir + sizeof(ARCHIVE) > len)
+    if (dir + sizeof(INSTALLED) > len)
         return false;
     memcpy(path + dir, ARCHIVE, sizeof(ARCHIVE));
+    if (access(path, R_OK) < 0)
+        memcpy(path + dir, INSTALLED, sizeof(INSTALLED));
     return true;
 }
 

@@ -1,4 +1,5 @@
 /* How the demo looks. */
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -162,8 +163,8 @@ void print_end(const struct demo *d)
            words(d, "Every packet, with its reason as a comment, for Wireshark:",
                  "全部分组（原因写在注释里），可用 Wireshark 打开："),
            d->pcap);
-    printf("  %s\n    %s\n", words(d, "Try one yourself:", "自己试一次："),
-           "echo hello | lastack nc -N --trace --msl 1s --peer 'nc -l 5000' 10.87.0.1 5000");
+    printf("  %s\n    echo hello | %s nc -N --trace --msl 1s --peer 'nc -l 5000' 10.87.0.1 5000\n",
+           words(d, "Try one yourself:", "自己试一次："), program_invocation_name);
 }
 
 void print_failure(struct demo *d, const char *en, const char *zh)

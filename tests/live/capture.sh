@@ -67,7 +67,7 @@ refusals_and_resets() {
 
 # It is readable while it grows, and when it cannot be closed in order.
 killed_while_writing() {
-    lastack_nc_start -l --pcap x.pcapng --peer "{ echo hello; sleep 5; } | $netcat 10.87.0.2 5000" \
+    lastack_nc_start -l --pcap x.pcapng --peer "{ echo hello; sleep 5; } | timeout 20 $netcat 10.87.0.2 5000" \
         5000 </dev/null >here
     until_true [ -s here ]
     sleep 1.5
