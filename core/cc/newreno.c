@@ -2,6 +2,9 @@
  * byte counting (RFC 3465, L = 2). */
 #include "cc/cc.h"
 
+/* No window is larger (RFC 7323 2.3), so inflating beyond serves nothing. */
+#define CWND_MAX (1U << 30)
+
 static uint32_t half_flight(const struct cc *cc, uint32_t flight)
 {
     /* RFC 5681 3.1, equation 4. */
@@ -45,7 +48,9 @@ static void newreno_enter_recovery(struct cc *cc, uint32_t flight)
 
 static void newreno_duplicate_ack(struct cc *cc)
 {
-    cc->cwnd += cc->mss; /* RFC 5681 3.2, step 4 */
+    if (cc->cwnd < CWND_MAX) {
+        cc->cwnd += cc->mss; /* RFC 5681 3.2, step 4 */
+    }
 }
 
 static void newreno_partial_ack(struct cc *cc, uint32_t acked)

@@ -155,6 +155,18 @@ static void invariants(void **state)
     }
 }
 
+/* A peer that sends duplicate ACKs without end does not make the window wrap. */
+static void inflation_ends(void **state)
+{
+    struct cc cc = fresh(65000);
+    (void)state;
+    cc.ops->enter_recovery(&cc, 20 * 65000);
+    for (unsigned i = 0; i < 200000; i++) {
+        cc.ops->duplicate_ack(&cc);
+    }
+    assert_in_range(cc.cwnd, 1U << 30, (1U << 30) + 65000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +178,7 @@ int main(void)
         cmocka_unit_test(timeout),
         cmocka_unit_test(restart_idle),
         cmocka_unit_test(invariants),
+        cmocka_unit_test(inflation_ends),
     };
     return cmocka_run_group_tests_name("core/cc/newreno", tests, NULL, NULL);
 }
