@@ -70,12 +70,10 @@ void stack_wait_begin(struct la_stack *s, uint32_t conn)
     struct tcp_time_wait *w = stack_time_wait_at(s, index);
     *w = tcp_time_wait_of(&c->tcb);
     flow_replace(&s->table, FLOW_REF(FLOW_CONN, conn), FLOW_REF(FLOW_TIME_WAIT, index));
-    bool pending = (c->bits & CONN_PENDING) != 0;
-    c->bits &= (uint8_t)~CONN_TABLE;
-    if (!pending) {
-        c->bits |= CONN_WAIT;
-        c->owner = index;
-    }
+    /* Only who closed gets here, and nobody closes what was not accepted. */
+    LA_ASSERT(s->env.assert_handler, !(c->bits & CONN_PENDING));
+    c->bits = (uint8_t)((c->bits & ~CONN_TABLE) | CONN_WAIT);
+    c->owner = index;
     file_wait(s, index);
     if (c->tcb.flags & TCP_F_ACK_NOW) {
         /* A segment came before the ACK of the FIN had left: the record sends it. */
