@@ -20,6 +20,10 @@
     X(RTX_TIMEOUT, "重传：定时器到期")                             \
     X(RTX_FAST, "快速重传：收到三个重复 ACK")                      \
     X(RTX_PARTIAL, "重传：部分确认指出下一个空洞")                 \
+    X(RTX_RACK, "重传：之后发送的数据已经到达")                    \
+    X(RTX_AGAIN, "再次重传：上一次重传也丢失了")                   \
+    X(RTX_PROBE, "尾部丢失探测：末尾的数据丢了吗？")               \
+    X(RTX_WINDOW, "重传：当时窗口已关闭，现已打开")                \
     X(RTX_LIMITED, "收到重复 ACK，发送新数据")                     \
     X(RTX_MTU, "以更小的报文段重传：路径 MTU 变小")                \
     X(FIN, "FIN：本端数据已全部发送")                              \
@@ -168,7 +172,14 @@
     X(RETRANSMISSION_R1, "重传次数达到 R1：路径可能有问题")        \
     X(URGENT_ADVANCED, "紧急指针前移")                             \
     X(RECOVERY_ENTERED, "进入快速恢复")                            \
-    X(RECOVERY_LEFT, "退出快速恢复")                               \
+    X(RECOVERY_LEFT, "退出恢复")                                   \
+    X(RECOVERY_UNDONE, "恢复有误（时间戳）：窗口复原")             \
+    X(RECOVERY_UNDONE_DSACK, "恢复有误（D-SACK）：窗口复原")       \
+    X(TIMEOUT_SPURIOUS, "超时有误：窗口复原")                      \
+    X(TIMEOUT_PROBE, "探测定时器到期：末尾数据未被确认")           \
+    X(TIMEOUT_REORDER, "乱序定时器到期")                           \
+    X(PROBE_REPAIRED, "探测修复了丢失：窗口减小")                  \
+    X(RENEGED, "对端丢弃了已选择确认的数据")                       \
     X(SOFT_ERROR, "收到软差错")                                    \
     X(CLOCK_BACKWARDS, "时钟倒退：沿用上一次的时间")               \
     X(TRACE_LOST, "跟踪记录有丢失：环形缓冲区未及时读取")

@@ -93,7 +93,7 @@ int la_tcp_bind(struct la_stack *s, const struct la_endpoint *local,
 {
     struct la_addr addr = stack_addr_in(local);
     uint32_t index;
-    int err = check_local(s, &addr);
+    int err = options && !tcp_options_ok(options) ? LA_EINVAL : check_local(s, &addr);
     if (err || (err = stack_endpoint_new(s, ENDPOINT_BOUND, &index))) {
         return err;
     }

@@ -2,6 +2,7 @@
 #include "stack/stack.h"
 
 #include "base/mem.h"
+#include "tcp/flight.h"
 
 void la_config_init(struct la_config *c)
 {
@@ -20,6 +21,10 @@ void la_config_init(struct la_config *c)
     c->fast_path = true;
     c->rst_closed_ports = true;
 }
+
+/* Runs take an eighth of the memory at most: a peer cannot have it all cut to pieces by SACK. */
+#define RUNS_SHARE 8
+#define RUNS_MAX   (1U << 26)
 
 static bool config_makes_sense(const struct la_config *c)
 {
@@ -48,6 +53,11 @@ static void init_slabs(struct la_stack *s)
               c->time_wait_max);
     slab_init(&s->endpoints, &s->memory, LA_MEM_SOCKETS, sizeof(struct endpoint), 64,
               c->sockets_max);
+    slab_init(&s->flights, &s->memory, LA_MEM_RECOVERY, sizeof(struct tcp_flight), 64,
+              c->conns_max);
+    uint64_t runs = c->memory_max / RUNS_SHARE / sizeof(struct run);
+    slab_init(&s->runs, &s->memory, LA_MEM_RECOVERY, sizeof(struct run), 64,
+              runs < RUNS_MAX ? (uint32_t)runs + 1 : RUNS_MAX);
 }
 
 static void init_lists(struct la_stack *s)
@@ -58,6 +68,7 @@ static void init_lists(struct la_stack *s)
     index_list_init(&s->waits, &s->time_wait, offsetof(struct tcp_time_wait, link));
     index_list_init(&s->ready_conns, &s->conns, offsetof(struct conn, ready));
     index_list_init(&s->ready_endpoints, &s->endpoints, offsetof(struct endpoint, ready));
+    index_list_init(&s->idle_flights, &s->flights, offsetof(struct tcp_flight, idle));
     for (unsigned i = 0; i <= LA_LINKS_MAX; i++) {
         index_list_init(&s->links[i].out, &s->conns, offsetof(struct conn, out));
         index_list_init(&s->links[i].waiting, &s->conns, offsetof(struct conn, out));
@@ -70,6 +81,8 @@ static void init_env(struct la_stack *s, uint64_t now_ns)
     s->env = (struct tcp_env){
         .now_ns = now_ns,
         .bufs = &s->pool,
+        .flights = &s->flights,
+        .runs = &s->runs,
         .trace = &s->trace,
         .prng = &s->prng,
         .isn_key = random_key(&s->prng),
@@ -134,6 +147,8 @@ void la_stack_destroy(struct la_stack *s)
     slab_destroy(&s->half_open);
     slab_destroy(&s->time_wait);
     slab_destroy(&s->endpoints);
+    slab_destroy(&s->flights);
+    slab_destroy(&s->runs);
     trace_destroy(&s->trace);
     buf_pool_destroy(&s->pool);
     struct memory memory = s->memory;

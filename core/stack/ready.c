@@ -6,6 +6,7 @@
 #include "stack/stack.h"
 
 #include "base/mem.h"
+#include "tcp/flight.h"
 
 #define HANDLE_CONN     UINT64_C(1)
 #define HANDLE_ENDPOINT UINT64_C(2)
@@ -135,6 +136,7 @@ void stack_conn_free_if_done(struct la_stack *s, uint32_t index)
     }
     wheel_cancel(&s->wheel, &c->timer);
     stack_path_forget(s, index);
+    stack_flight_forget(s, &c->tcb);
     tcp_release(&c->tcb, &s->env);
     c->tcb.conn = 0; /* handles to it are stale now */
     slab_put(&s->conns, index);
@@ -176,6 +178,15 @@ static void confirm_path(struct la_stack *s, uint32_t index)
     }
 }
 
+/* It has something to send and no memory to keep account of it: others that are idle give way. */
+static void find_flight(struct la_stack *s, struct tcb *t)
+{
+    bool wants = t->state >= LA_TCP_ESTABLISHED && t->state != LA_TCP_TIME_WAIT &&
+                 (seq_lt(t->snd_nxt, t->snd_end) || (t->flags & TCP_F_FIN_QUEUED));
+    while (wants && !tcp_flight_get(t, &s->env) && stack_flights_spare(s)) {
+    }
+}
+
 void stack_flush(struct la_stack *s, uint32_t index)
 {
     struct conn *c = stack_conn_at(s, index);
@@ -196,7 +207,13 @@ void stack_flush(struct la_stack *s, uint32_t index)
         stack_conn_gone(s, index);
     }
     if (todo & TCP_DO_OUTPUT) {
+        if (!c->tcb.flight) {
+            find_flight(s, &c->tcb);
+        }
         stack_output_queue(s, index);
+    }
+    if (c->tcb.flight) {
+        stack_flight_changed(s, &c->tcb);
     }
     if (c->tcb.state == LA_TCP_TIME_WAIT && !(c->bits & CONN_WAIT) &&
         !(c->tcb.flags & TCP_F_ACK_NOW)) {

@@ -7,6 +7,7 @@
  *     output.c    frames out
  *     ready.c     handles, events, and the flush that acts on what TCP left to do
  *     timers.c    timeouts
+ *     flights.c   the memory of connections that send
  *     tcp_calls.c, bind_calls.c, udp_calls.c   the user calls
  *
  * TCP changes a control block and notes in `todo` what must follow; nothing follows until
@@ -124,9 +125,11 @@ struct la_stack {
     struct bind_table tcp_binds, udp_binds;
     struct wheel wheel;
     struct slab conns, half_open, time_wait, endpoints;
+    struct slab flights, runs; /* tcp/flight.h, loss/board.h */
     struct index_list half_lists[HALF_OPEN_RETRIES + 1];
     struct index_list waits; /* TIME-WAIT, by deadline */
     struct index_list ready_conns, ready_endpoints;
+    struct index_list idle_flights;
     struct link_queue links[LA_LINKS_MAX + 1];
     struct path_slot paths[PATH_SLOTS];
     struct sip_key cookie_key;
@@ -242,6 +245,15 @@ static inline uint64_t stack_ms_deadline(const struct la_stack *s, uint32_t dead
     int32_t left = (int32_t)(deadline_ms - (uint32_t)now_ms);
     return left <= 0 ? s->env.now_ns : (now_ms + (uint32_t)left) * 1000000;
 }
+
+/* ---- flights.c ------------------------------------------------------------------------------- */
+
+/* A connection with a flight was worked on: is it idle now? / It is about to be released. */
+void stack_flight_changed(struct la_stack *s, const struct tcb *t);
+void stack_flight_forget(struct la_stack *s, const struct tcb *t);
+/* Takes away what has been idle for long / the oldest one at once; false: none is idle. */
+void stack_flights_timeout(struct la_stack *s);
+bool stack_flights_spare(struct la_stack *s);
 
 /* ---- bind_calls.c --------------------------------------------------------------------------- */
 

@@ -78,6 +78,9 @@ int la_tcp_open(struct la_stack *s, const struct la_endpoint *local,
         la_tcp_options_init(&defaults);
         options = &defaults;
     }
+    if (!tcp_options_ok(options)) {
+        return LA_EINVAL;
+    }
     int err = choose_key(s, local, remote, options->reuse_addr, &key, &path);
     return err ? err : open_key(s, &key, &path, options, handle);
 }
@@ -301,10 +304,11 @@ int la_tcp_get_options(struct la_stack *s, la_handle handle, struct la_tcp_optio
 static void change_options(struct la_stack *s, uint32_t index, const struct la_tcp_options *options)
 {
     struct conn *c = stack_conn_at(s, index);
-    const uint8_t fixed = TCP_OPT_WSCALE | TCP_OPT_TS | TCP_OPT_SACK;
-    uint8_t agreed = c->tcb.opt.bits & fixed;
+    const uint16_t fixed = TCP_OPT_WSCALE | TCP_OPT_TS | TCP_OPT_SACK;
+    uint16_t agreed = c->tcb.opt.bits & fixed;
     tcp_options_pack(&c->tcb.opt, options);
-    c->tcb.opt.bits = (uint8_t)((c->tcb.opt.bits & ~fixed) | agreed);
+    c->tcb.opt.bits = (uint16_t)((c->tcb.opt.bits & ~fixed) | agreed);
+    tcp_set_cc(&c->tcb, &s->env);
     tcp_set_mss(&c->tcb, c->tcb.path_mtu);
     if (c->tcb.state >= LA_TCP_ESTABLISHED && c->tcb.state != LA_TCP_TIME_WAIT) {
         tcp_arm_keepalive(&c->tcb, &s->env);
@@ -317,6 +321,9 @@ static void change_options(struct la_stack *s, uint32_t index, const struct la_t
 int la_tcp_set_options(struct la_stack *s, la_handle handle, const struct la_tcp_options *options)
 {
     uint32_t index = stack_conn_of(s, handle);
+    if (!tcp_options_ok(options)) {
+        return LA_EINVAL;
+    }
     if (index) {
         change_options(s, index, options);
         return LA_OK;

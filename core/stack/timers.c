@@ -32,6 +32,7 @@ void la_stack_timeout(struct la_stack *s, uint64_t now_ns)
     stack_flush_touched(s);
     stack_half_open_timeout(s);
     stack_wait_timeout(s);
+    stack_flights_timeout(s);
     ip_timeout(&s->ip, s->env.now_ns);
 }
 

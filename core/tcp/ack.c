@@ -1,11 +1,10 @@
-/* Step 5 of 3.10.7.4: the ACK field (RFC 9293), fast retransmit and fast recovery (RFC 5681 3.2,
- * RFC 6582), round-trip samples (RFC 6298, RFC 7323 4). */
+/* Step 5 of 3.10.7.4: the ACK field (RFC 9293), round-trip samples (RFC 6298, RFC 7323 4). What it
+ * says about losses is repair.c's business. */
 #include "tcp/tcp.h"
 
 #include "tcp/decide.h"
+#include "tcp/flight.h"
 #include "tcp/rtt.h"
-
-#define DUP_ACKS_FAST 3 /* RFC 5681 3.2 */
 
 /* Frees the buffers of which every byte is acknowledged. */
 static void free_acknowledged(struct tcb *t, struct tcp_env *env)
@@ -19,6 +18,9 @@ static void free_acknowledged(struct tcb *t, struct tcp_env *env)
         if (t->snd_cur == done) {
             t->snd_cur = t->snd_head;
         }
+        if (t->flight && t->flight->rtx_cur == done) {
+            t->flight->rtx_cur = t->snd_head;
+        }
         done->next = NULL;
         buf_put(env->bufs, done);
     }
@@ -27,72 +29,58 @@ static void free_acknowledged(struct tcb *t, struct tcp_env *env)
     }
 }
 
-/* False: the ACK says nothing about the round trip. */
-static bool take_rtt_sample(struct tcb *t, const struct tcp_env *env, const struct tcp_segment *seg)
+/* The round trip that this ACK tells, in microseconds; 0: none. */
+static uint32_t rtt_sample_us(const struct tcb *t, const struct tcp_env *env,
+                              const struct tcp_segment *seg, const struct tcp_ack_news *n)
 {
-    uint64_t sample_us;
-    if ((t->flags & TCP_F_RTT_TIMED) && seq_gt(seg->ack, t->rtt_seq)) {
-        /* Karn (MUST-18): the timed segment was not sent again since. */
-        sample_us = (uint32_t)(env->now_ns / 1000) - t->rtt_at_us;
-        t->flags &= ~(uint32_t)TCP_F_RTT_TIMED;
-    } else if (!(t->flags & TCP_F_RTT_TIMED) && (t->flags & TCP_F_TS) &&
-               (seg->h.options & WIRE_TCP_TS) && seg->h.tsecr != 0 && t->backoff != 0) {
+    if (n->rtt_us != 0) {
+        return n->rtt_us;
+    }
+    if (n->acked == 0) {
+        return n->last_rtt_us; /* of what it SACKed */
+    }
+    if (t->flags & TCP_F_SYN_TIMED) { /* Karn (MUST-18): the SYN left once */
+        uint32_t us = (uint32_t)(env->now_ns / 1000) - t->syn_at_us;
+        return us ? us : 1;
+    }
+    if ((t->flags & TCP_F_TS) && (seg->h.options & WIRE_TCP_TS) && seg->h.tsecr != 0 &&
+        (n->covers_rtx || t->backoff != 0)) {
         /* RFC 7323 4.1: an echoed timestamp also measures what was sent again. */
         uint32_t ms = tcp_now_ms(env) + t->ts_offset - seg->h.tsecr;
-        if (ms > TCP_RTO_MAX_MS) {
-            return false;
-        }
-        sample_us = (uint64_t)ms * 1000;
-    } else {
+        return ms > TCP_RTO_MAX_MS ? 0 : ms == 0 ? 1 : ms * 1000;
+    }
+    return 0;
+}
+
+/* False: the ACK says nothing about the round trip. */
+static bool take_rtt_sample(struct tcb *t, const struct tcp_env *env, const struct tcp_segment *seg,
+                            const struct tcp_ack_news *n)
+{
+    uint32_t sample_us = rtt_sample_us(t, env, seg, n);
+    t->flags &= ~(uint32_t)TCP_F_SYN_TIMED;
+    if (sample_us == 0) {
         return false;
     }
     struct tcp_rtt r = {.srtt_us8 = t->srtt_us8, .rttvar_us4 = t->rttvar_us4};
-    r = tcp_rtt_sample(r, sample_us > UINT32_MAX ? UINT32_MAX : (uint32_t)sample_us);
+    r = tcp_rtt_sample(r, sample_us);
     t->srtt_us8 = r.srtt_us8;
     t->rttvar_us4 = r.rttvar_us4;
     t->rto_ms = tcp_rto_ms(r, t->opt.rto_min_ms, TCP_RTO_MAX_MS);
+    t->cc.srtt_us = r.srtt_us8 / 8;
     return true;
 }
 
-static void recovery_on_new_ack(struct tcb *t, struct tcp_env *env, seq32 ack, uint32_t acked)
+/* SND.UNA moves. */
+static void advance(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg)
 {
-    if (seq_ge(ack, t->recover)) {
-        /* RFC 6582 3.2, step 3: a full acknowledgment. */
-        t->flags &= ~(uint32_t)TCP_F_RECOVERY;
-        t->cc.ops->leave_recovery(&t->cc, seq_len(ack, t->snd_max));
-        tcp_note(t, env, LA_TRACE_EVENT, LA_RECOVERY_LEFT, t->cc.cwnd, 0);
-        return;
-    }
-    /* A partial one: the next hole is sent at once. */
-    t->cc.ops->partial_ack(&t->cc, acked);
-    t->flags |= TCP_F_RTX_ONE;
-}
-
-void tcp_ack_new_data(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg)
-{
-    uint32_t acked = seq_len(t->snd_una, seg->ack);
     bool syn = seq_eq(t->snd_una, t->iss);
     uint32_t fin = (t->flags & TCP_F_FIN_SENT) && seq_gt(seg->ack, t->snd_end) ? 1 : 0;
-    uint32_t bytes = acked - (syn ? 1 : 0) - fin;
+    uint32_t bytes = seq_len(t->snd_una, seg->ack) - (syn ? 1 : 0) - fin;
 
-    if (!take_rtt_sample(t, env, seg) && !(t->flags & TCP_F_PERSIST)) {
-        /* Karn's other half (RFC 6298 5, MUST-18): the backed-off timeout holds until a sample
-         * says better, or a path slower than the timeout would never give one. */
-        t->rto_ms = tcp_rto_backed_off(t->rto_ms, t->backoff, TCP_RTO_MAX_MS);
-    }
     t->snd_una = seg->ack;
     t->una_at_ns = env->now_ns;
     t->bytes_acked += bytes;
-    if (t->flags & TCP_F_RECOVERY) {
-        recovery_on_new_ack(t, env, seg->ack, acked);
-    } else if (bytes != 0) {
-        t->cc.ops->acked(&t->cc, bytes, (t->flags & TCP_F_CWND_USED) != 0);
-    }
-    if (!(t->flags & TCP_F_RECOVERY) && seq_gt(t->snd_una, t->recover)) {
-        t->recover = seq_sub(t->snd_una, 1); /* as far behind as any, and never 2^31 */
-    }
     t->snd_nxt = seq_max(t->snd_nxt, t->snd_una);
-    t->dup_acks = 0;
     t->backoff = 0;
     t->soft_error = 0;
     /* A probe that has not left is moot, and may have nothing to probe with any more. */
@@ -112,6 +100,38 @@ void tcp_ack_new_data(struct tcb *t, struct tcp_env *env, const struct tcp_segme
     t->todo |= TCP_DO_OUTPUT | TCP_DO_PROGRESS;
 }
 
+void tcp_take_ack(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg, bool duplicate)
+{
+    struct tcp_ack_news n = {.duplicate = duplicate};
+    bool advanced = seq_gt(seg->ack, t->snd_una);
+
+    if (t->flight) {
+        tcp_news_begin(t, &n);
+        n.duplicate = duplicate;
+    }
+    if (advanced) {
+        if (t->flight) {
+            tcp_news_ack(t, env, &n, seg);
+        }
+        n.acked = seq_len(t->snd_una, seg->ack);
+        if (!take_rtt_sample(t, env, seg, &n) && !(t->flags & TCP_F_PERSIST)) {
+            /* Karn's other half (RFC 6298 5, MUST-18): the backed-off timeout holds until a sample
+             * says better, or a path slower than the timeout would never give one. */
+            t->rto_ms = tcp_rto_backed_off(t->rto_ms, t->backoff, TCP_RTO_MAX_MS);
+        }
+        advance(t, env, seg);
+    }
+    if (t->flight) {
+        tcp_news_sack(t, env, &n, seg);
+        if (!advanced && n.sacked != 0) {
+            (void)take_rtt_sample(t, env, seg, &n);
+        }
+        if (advanced || n.sacked != 0 || n.dsacks != 0 || duplicate) {
+            tcp_repair(t, env, &n, seg);
+        }
+    }
+}
+
 /* The ACK field equals SND.UNA: perhaps a duplicate ACK (RFC 5681 2). */
 static void same_ack(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg,
                      bool window_changed, enum la_reason *verdict)
@@ -119,30 +139,14 @@ static void same_ack(struct tcb *t, struct tcp_env *env, const struct tcp_segmen
     uint32_t seg_len = seg->text_cut ? 1 : seg->seg_len;
     /* An answer to a probe of a closed window tells of no loss. */
     bool in_flight = tcp_outstanding(t) && !(t->flags & TCP_F_PERSIST);
-    if (!tcp_duplicate_ack(in_flight, seg_len, window_changed, t->snd_una, seg->ack)) {
+    bool duplicate = tcp_duplicate_ack(in_flight, seg_len, window_changed, t->snd_una, seg->ack);
+    if (duplicate) {
+        *verdict = LA_TAKE_ACK_DUPLICATE;
+        t->dup_acks_in++;
+    } else {
         *verdict = window_changed ? LA_TAKE_WINDOW : LA_TAKE_ACK_OLD;
-        return;
     }
-    *verdict = LA_TAKE_ACK_DUPLICATE;
-    t->dup_acks_in++;
-    if (t->flags & TCP_F_RECOVERY) {
-        t->cc.ops->duplicate_ack(&t->cc);
-        t->todo |= TCP_DO_OUTPUT;
-        return;
-    }
-    if (t->dup_acks < DUP_ACKS_FAST) {
-        t->dup_acks++;
-    }
-    t->todo |= TCP_DO_OUTPUT; /* limited transmit (RFC 3042) may send one */
-    /* RFC 6582 3.2, step 2: only when this ACK covers more than the last recovery. */
-    if (t->dup_acks == DUP_ACKS_FAST && seq_gt(seg->ack, t->recover)) {
-        uint32_t flight = seq_len(t->snd_una, t->snd_max);
-        t->recover = t->snd_max;
-        /* RFC 5681 3.2, step 2: without what limited transmit sent beyond the window. */
-        t->cc.ops->enter_recovery(&t->cc, flight < t->cc.cwnd ? flight : t->cc.cwnd);
-        t->flags |= TCP_F_RECOVERY | TCP_F_RTX_ONE;
-        tcp_note(t, env, LA_TRACE_EVENT, LA_RECOVERY_ENTERED, t->cc.ssthresh, 0);
-    }
+    tcp_take_ack(t, env, seg, duplicate);
 }
 
 void tcp_update_window(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg)
@@ -162,7 +166,9 @@ void tcp_update_window(struct tcb *t, struct tcp_env *env, const struct tcp_segm
     }
     if (before == 0 && (t->flags & TCP_F_PERSIST)) {
         t->backoff = 0;
-        t->snd_nxt = t->snd_una; /* the byte of a probe goes again, with what follows */
+        if (t->flight) {
+            tcp_repair_all(t, LA_RTX_WINDOW); /* what met the closed window was not taken */
+        }
     }
     if (before == 0 || t->snd_wnd == 0) {
         t->rtx_at_ns = TCP_NEVER; /* from probing to sending, or back */
@@ -207,7 +213,7 @@ bool tcp_step_ack(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
             *verdict = LA_DROP_ACK_RANGE;
             return false;
         }
-        tcp_ack_new_data(t, env, seg);
+        tcp_take_ack(t, env, seg, false);
         tcp_establish(t, env, seg, LA_TAKE_HANDSHAKE_ACK);
         *verdict = LA_TAKE_HANDSHAKE_ACK;
         return true;
@@ -223,7 +229,7 @@ bool tcp_step_ack(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
     uint32_t wnd = (uint32_t)seg->h.wnd << t->snd_wscale;
     bool window_changed = wnd != t->snd_wnd;
     if (ack == TCP_ACK_NEW) {
-        tcp_ack_new_data(t, env, seg);
+        tcp_take_ack(t, env, seg, false);
     } else {
         same_ack(t, env, seg, window_changed, verdict);
     }

@@ -32,7 +32,7 @@ void tcp_establish(struct tcb *t, struct tcp_env *env, const struct tcp_segment 
     t->snd_wnd_max = t->snd_wnd;
     t->snd_wl1 = seg->seq;
     t->snd_wl2 = seg->ack;
-    t->cc.ops->init(&t->cc);
+    t->cc.cwnd = cc_initial_window(t->cc.mss);
     if (t->flags & TCP_F_SYN_RTX) {
         /* RFC 5681 3.1: a lost SYN or SYN-ACK leaves an initial window of one segment; RFC 6298
          * 5.7: and a timeout of 3 s. */
@@ -55,7 +55,7 @@ void tcp_establish(struct tcb *t, struct tcp_env *env, const struct tcp_segment 
 /* RFC 9293 3.10.7.3, fourth: "the connection is open" when our SYN is acknowledged. */
 static enum la_reason syn_ack_arrived(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg)
 {
-    tcp_ack_new_data(t, env, seg);
+    tcp_take_ack(t, env, seg, false);
     tcp_establish(t, env, seg, LA_TAKE_SYN_ACK);
     tcp_ack_now(t, LA_HANDSHAKE_ACK);
     return LA_TAKE_SYN_ACK;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/scope.h"
 #include "tcp/decide.h"
+#include "tcp/flight.h"
 #include "tcp/reass.h"
 
 /* RFC 9293 3.8.6: the window field, and with it the right edge, which never moves left (SHLD-14):
@@ -124,7 +125,11 @@ static void fill_header(struct tcb *t, const struct tcp_env *env, const struct t
  */
 static uint32_t add_payload(struct tcb *t, struct la_frame *frame, seq32 seq, uint32_t len)
 {
-    struct la_buf *buf = t->snd_cur;
+    /* Two places in the queue are remembered: of what goes for the first time and what goes again.
+     */
+    bool again = t->flight && seq_lt(seq, t->snd_nxt);
+    struct la_buf **place = again ? &t->flight->rtx_cur : &t->snd_cur;
+    struct la_buf *buf = *place;
     uint32_t left = len;
 
     if (!buf || seq_lt(seq, seq_of(buf->seq))) {
@@ -138,7 +143,7 @@ static uint32_t add_payload(struct tcb *t, struct la_frame *frame, seq32 seq, ui
         uint32_t n = buf->len - at < left ? buf->len - at : left;
         frame->frag[frame->nfrags++] =
             (struct la_frag){.buf = buf_ref(buf), .data = buf->data + at, .len = n};
-        t->snd_cur = buf;
+        *place = buf;
         seq = seq_add(seq, n);
         left -= n;
         buf = buf->next;

@@ -60,11 +60,11 @@ enum tcp_ack_policy tcp_ack_policy(uint32_t unacked_bytes, uint32_t mss)
     return unacked_bytes >= 2 * mss ? TCP_ACK_NOW : TCP_ACK_DELAY;
 }
 
-uint32_t tcp_usable_window(seq32 snd_una, seq32 snd_nxt, uint32_t snd_wnd, uint32_t cwnd)
+uint32_t tcp_usable_window(uint32_t outstanding, uint32_t snd_wnd, uint32_t flight, uint32_t cwnd)
 {
-    uint32_t window = snd_wnd < cwnd ? snd_wnd : cwnd;
-    uint32_t outstanding = seq_len(snd_una, snd_nxt);
-    return window > outstanding ? window - outstanding : 0;
+    uint32_t theirs = snd_wnd > outstanding ? snd_wnd - outstanding : 0;
+    uint32_t ours = cwnd > flight ? cwnd - flight : 0;
+    return theirs < ours ? theirs : ours;
 }
 
 uint32_t tcp_may_send(const struct tcp_send_question *q)

@@ -42,9 +42,9 @@ bool tcp_paws_ok(uint32_t ts_recent, uint32_t tsval, uint32_t ts_recent_age_s);
 enum tcp_ack_policy { TCP_ACK_NONE, TCP_ACK_DELAY, TCP_ACK_NOW };
 enum tcp_ack_policy tcp_ack_policy(uint32_t unacked_bytes, uint32_t mss);
 
-/* How many new bytes fit the peer's window and ours: min(snd_wnd, cwnd) less what is outstanding;
- * a window that shrank gives 0 (RFC 9293 3.8.6, MUST-34). */
-uint32_t tcp_usable_window(seq32 snd_una, seq32 snd_nxt, uint32_t snd_wnd, uint32_t cwnd);
+/* How many new bytes fit the peer's window, of which `outstanding` are used up, and ours, of which
+ * `flight` are; a window that shrank gives 0 (RFC 9293 3.8.6, MUST-34). */
+uint32_t tcp_usable_window(uint32_t outstanding, uint32_t snd_wnd, uint32_t flight, uint32_t cwnd);
 
 /* RFC 9293 3.7.4 (Nagle, SHLD-7) and 3.8.6.2.1 (sender's silly windows, MUST-38). */
 struct tcp_send_question {

@@ -6,13 +6,11 @@
 
 #include "tcp/decide.h"
 
-#define SLOW_FLAGS \
-    (TCP_F_RECOVERY | TCP_F_APP_CLOSED | TCP_F_FIN_KNOWN | TCP_F_FIN_SENT | TCP_F_PERSIST)
+#define SLOW_FLAGS (TCP_F_APP_CLOSED | TCP_F_FIN_KNOWN | TCP_F_FIN_SENT | TCP_F_PERSIST)
 
 static bool gate(const struct tcb *t, const struct tcp_segment *seg)
 {
-    if (t->state != LA_TCP_ESTABLISHED || (t->flags & SLOW_FLAGS) != 0 || t->reass ||
-        t->dup_acks != 0) {
+    if (t->state != LA_TCP_ESTABLISHED || (t->flags & SLOW_FLAGS) != 0 || t->reass) {
         return false;
     }
     if ((seg->h.flags & ~(unsigned)LA_TH_PSH) != LA_TH_ACK || !seq_eq(seg->seq, t->rcv_nxt)) {
@@ -69,7 +67,7 @@ bool tcp_fast_arrives(struct tcb *t, struct tcp_env *env, struct tcp_segment *se
         *verdict = LA_TAKE_DATA;
         return true;
     }
-    tcp_ack_new_data(t, env, seg);
+    tcp_take_ack(t, env, seg, false);
     tcp_update_window(t, env, seg);
     tcp_trace_segment(t, env, LA_TRACE_IN, &seg->h, 0, LA_TAKE_ACK);
     *verdict = LA_TAKE_ACK;

@@ -1,4 +1,5 @@
 /* ICMP errors about a connection (RFC 9293 3.9.2.2, RFC 5461, RFC 5927, RFC 1191). */
+#include "tcp/flight.h"
 #include "tcp/tcp.h"
 
 /* RFC 5927 4.1: an error must quote something in flight; who does not see the traffic cannot know.
@@ -17,10 +18,9 @@ static enum la_reason path_mtu_fell(struct tcb *t, uint32_t mtu)
     tcp_set_mss(t, mtu);
     if (t->mss < before && tcp_outstanding(t)) {
         /* RFC 1191 6: what was too big is sent again at once, without slowing down. */
-        t->snd_nxt = t->snd_una;
-        t->snd_cur = t->snd_head;
-        t->flags |= TCP_F_RTX_ONE | TCP_F_RTX_MTU;
-        t->flags &= ~(uint32_t)TCP_F_RTT_TIMED;
+        if (t->flight) {
+            tcp_repair_all(t, LA_RTX_MTU);
+        }
         t->todo |= TCP_DO_OUTPUT;
     }
     return LA_TAKE_ICMP_MTU;

@@ -33,7 +33,7 @@ void tcp_info(const struct tcb *t, const struct tcp_env *env, struct la_tcp_info
         .timestamps = (t->flags & TCP_F_TS) != 0,
         .sack = (t->flags & TCP_F_SACK) != 0,
         .window_scale = (t->flags & TCP_F_WSCALE) != 0,
-        .recovery = (t->flags & TCP_F_RECOVERY) != 0,
+        .recovery = t->phase == CC_RECOVERY,
         .tos_in = t->tos_in,
         .passive = (t->flags & TCP_F_PASSIVE) != 0,
         .backoff = t->backoff,

@@ -132,7 +132,7 @@ void tcp_accept_init(struct tcb *t, struct tcp_env *env, const struct flow_key *
     t->flags |= retransmitted ? TCP_F_SYN_RTX : 0;
     t->iss = s->iss;
     t->irs = s->irs;
-    t->snd_una = t->recover = s->iss;
+    t->snd_una = s->iss;
     t->snd_nxt = t->snd_max = t->snd_end = seq_add(s->iss, 1);
     t->rcv_nxt = t->last_ack_sent = seq_add(s->irs, 1);
     t->rcv_adv = seq_add(t->rcv_nxt, t->opt.rcvbuf < UINT16_MAX ? t->opt.rcvbuf : UINT16_MAX);

@@ -28,7 +28,7 @@ void la_tcp_options_init(struct la_tcp_options *o)
     o->cookies = 255;
 }
 
-static uint8_t bit(bool on, uint8_t mask)
+static uint16_t bit(bool on, uint16_t mask)
 {
     return on ? mask : 0;
 }
@@ -36,6 +36,22 @@ static uint8_t bit(bool on, uint8_t mask)
 static uint16_t least16(uint32_t v)
 {
     return (uint16_t)(v > UINT16_MAX ? UINT16_MAX : v);
+}
+
+const char *la_cc_name(unsigned n)
+{
+    return cc_nth(n) ? cc_nth(n)->name : NULL;
+}
+
+int la_cc_find(const char *name)
+{
+    int n = cc_number(name);
+    return n < 0 ? LA_EINVAL : n;
+}
+
+bool tcp_options_ok(const struct la_tcp_options *o)
+{
+    return cc_nth(o->cc) != NULL;
 }
 
 void tcp_options_pack(struct tcp_options *to, const struct la_tcp_options *o)
@@ -57,12 +73,14 @@ void tcp_options_pack(struct tcp_options *to, const struct la_tcp_options *o)
         .r2_retries = o->r2_retries,
         .ttl = o->ttl,
         .tos = o->tos,
+        .cc = o->cc,
     };
-    to->bits = (uint8_t)(bit(o->nodelay, TCP_OPT_NODELAY) | bit(o->cork, TCP_OPT_CORK) |
-                         bit(o->keepalive, TCP_OPT_KEEPALIVE) |
-                         bit(o->keepalive_garbage, TCP_OPT_GARBAGE) |
-                         bit(o->window_scale, TCP_OPT_WSCALE) | bit(o->timestamps, TCP_OPT_TS) |
-                         bit(o->sack, TCP_OPT_SACK) | bit(o->soft_errors, TCP_OPT_SOFT_ERRORS));
+    to->bits = (uint16_t)(bit(o->nodelay, TCP_OPT_NODELAY) | bit(o->cork, TCP_OPT_CORK) |
+                          bit(o->keepalive, TCP_OPT_KEEPALIVE) |
+                          bit(o->keepalive_garbage, TCP_OPT_GARBAGE) |
+                          bit(o->window_scale, TCP_OPT_WSCALE) | bit(o->timestamps, TCP_OPT_TS) |
+                          bit(o->sack, TCP_OPT_SACK) | bit(o->soft_errors, TCP_OPT_SOFT_ERRORS) |
+                          bit(o->pacing, TCP_OPT_PACING));
 }
 
 void tcp_options_unpack(struct la_tcp_options *to, const struct tcp_options *o)
@@ -91,4 +109,6 @@ void tcp_options_unpack(struct la_tcp_options *to, const struct tcp_options *o)
     to->timestamps = (o->bits & TCP_OPT_TS) != 0;
     to->sack = (o->bits & TCP_OPT_SACK) != 0;
     to->soft_errors = (o->bits & TCP_OPT_SOFT_ERRORS) != 0;
+    to->pacing = (o->bits & TCP_OPT_PACING) != 0;
+    to->cc = o->cc;
 }

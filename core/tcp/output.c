@@ -5,6 +5,7 @@
 #include "tcp/tcp.h"
 
 #include "tcp/decide.h"
+#include "tcp/flight.h"
 
 static const struct tcp_plan nothing = {.reason = LA_NONE};
 
@@ -58,31 +59,77 @@ static void add_push(const struct tcb *t, struct tcp_plan *plan)
     }
 }
 
-/* One segment at SND.UNA: fast retransmit, a partial ACK's hole, or a smaller path MTU. */
-static struct tcp_plan plan_retransmit(const struct tcb *t)
+/* A segment that covers [seq, end) of what has left before, in `most` payload bytes at most. */
+static struct tcp_plan plan_again(const struct tcb *t, seq32 seq, seq32 end, uint32_t most,
+                                  enum la_reason why)
 {
-    if (!(t->flags & TCP_F_RTX_ONE) || !tcp_outstanding(t)) {
-        return nothing;
-    }
-    struct tcp_plan plan = {.seq = t->snd_una, .flags = LA_TH_ACK};
-    plan.reason = (t->flags & TCP_F_RTX_MTU) ? LA_RTX_MTU
-                  : t->dup_acks != 0         ? LA_RTX_FAST
-                                             : LA_RTX_PARTIAL;
-    if (seq_ge(t->snd_una, t->snd_end)) {
+    struct tcp_plan plan = {.reason = why, .seq = seq, .flags = LA_TH_ACK};
+    seq32 data_end = seq_min(end, t->snd_end);
+    plan.len = seq_lt(seq, data_end) ? seq_len(seq, data_end) : 0;
+    if (plan.len == 0) {
         plan.reason = LA_FIN_AGAIN;
     } else {
-        uint32_t left = seq_len(t->snd_una, seq_min(t->snd_max, t->snd_end));
-        left = left < t->snd_wnd ? left : t->snd_wnd;
-        if (left == 0) {
+        uint32_t before = seq_len(t->snd_una, seq);
+        uint32_t window = t->snd_wnd > before ? t->snd_wnd - before : 0;
+        plan.len = plan.len < window ? plan.len : window;
+        plan.len = plan.len < most ? plan.len : most;
+        if (plan.len == 0) {
             return nothing; /* the window closed: it is probed */
         }
-        plan.len = left < tcp_current_mss(t) ? left : tcp_current_mss(t);
     }
-    if (t->flags & TCP_F_FIN_SENT) {
+    if (seq_gt(end, t->snd_end)) {
         add_fin(t, &plan);
     }
     add_push(t, &plan);
     return plan;
+}
+
+/* What is lost goes again, in the order in which it was found out, as far as the congestion window
+ * has room for it (RFC 6675 5, (C); RFC 9937). Neither Nagle nor the avoidance of silly windows
+ * holds it back (SHLD-16). */
+static struct tcp_plan plan_retransmit(const struct tcb *t, uint32_t most)
+{
+    const struct tcp_flight *f = t->flight;
+    if (!f || !f->board.lost.head || f->hold_rtx || (t->flags & TCP_F_PERSIST) || most == 0) {
+        return nothing;
+    }
+    const struct run *r = board_at(&f->board, f->board.lost.head);
+    uint32_t flight = tcp_in_flight(t);
+    uint32_t mss = tcp_current_mss(t);
+    uint32_t len = seq_len(r->seq, r->end);
+    uint32_t room = t->cc.cwnd > flight ? t->cc.cwnd - flight : 0;
+    if (room < (len < mss ? len : mss)) {
+        return nothing;
+    }
+    room = room < most ? room : most;
+    return plan_again(t, r->seq, r->end, room > mss ? room - room % mss : mss,
+                      (enum la_reason)r->why);
+}
+
+/* RFC 8985 7.3: the probe is new data if there are any, else the last segment. The congestion
+ * window does not hold it back. */
+static struct tcp_plan plan_tail_probe(const struct tcb *t)
+{
+    const struct tcp_flight *f = t->flight;
+    if (!f || !f->probe_due || !f->board.last) {
+        return nothing;
+    }
+    uint32_t mss = tcp_current_mss(t);
+    uint32_t before = seq_len(t->snd_una, t->snd_nxt);
+    if (seq_lt(t->snd_nxt, t->snd_end) && t->snd_wnd > before && f->board.spare) {
+        uint32_t len = seq_len(t->snd_nxt, t->snd_end);
+        len = len < mss ? len : mss;
+        len = len < t->snd_wnd - before ? len : t->snd_wnd - before;
+        struct tcp_plan plan = {
+            .reason = LA_RTX_PROBE, .seq = t->snd_nxt, .len = len, .flags = LA_TH_ACK};
+        add_fin(t, &plan);
+        add_push(t, &plan);
+        return plan;
+    }
+    const struct run *r = board_at(&f->board, f->board.last);
+    uint32_t len = seq_len(r->seq, r->end);
+    seq32 from = len > mss ? seq_sub(r->end, mss) : r->seq;
+    return plan_again(t, from, r->end, mss, LA_RTX_PROBE);
 }
 
 /* RFC 9293 3.8.6.1 (MUST-36): one byte, or the FIN, into a window that is closed; 3.8.4: a segment
@@ -109,37 +156,20 @@ static bool may_send_data(const struct tcb *t)
            t->state == LA_TCP_LAST_ACK;
 }
 
-/* The congestion window, with limited transmit's two segments on the first duplicate ACKs. */
-static uint32_t send_window(const struct tcb *t)
+/* Room for new data in the peer's window and ours. SACKed bytes and duplicate ACKs have left the
+ * network, so each lets one segment more go: limited transmit (RFC 3042 2, RFC 6675 5). */
+static uint32_t usable_window(const struct tcb *t, uint32_t cwnd)
 {
-    uint32_t extra = 0;
-    if (t->dup_acks != 0 && !(t->flags & TCP_F_RECOVERY)) {
-        extra = (t->dup_acks < 2U ? t->dup_acks : 2U) * t->mss; /* RFC 3042 2 */
-    }
-    return t->cc.cwnd + extra;
-}
-
-/* What was sent before goes again as far as the window allows (SHLD-16): neither Nagle nor the
- * avoidance of silly windows holds it back, or a window below a segment would stop it for ever. In
- * segments of its own, so that the reason is true. */
-static uint32_t sendable_again(const struct tcb *t)
-{
-    uint32_t again = seq_len(t->snd_nxt, seq_min(t->snd_max, t->snd_end));
-    uint32_t usable = tcp_usable_window(t->snd_una, t->snd_nxt, t->snd_wnd, send_window(t));
-    uint32_t mss = tcp_current_mss(t);
-    if (usable >= again) {
-        return again;
-    }
-    return usable > mss ? usable - usable % mss : usable;
+    return tcp_usable_window(seq_len(t->snd_una, t->snd_nxt), t->snd_wnd, tcp_in_flight(t), cwnd);
 }
 
 /* SHLD-27, SHLD-28: as much as fits goes in full segments, whatever pieces it was queued in.
  * SHLD-15: nothing new into a window that shrank. */
-static uint32_t sendable(const struct tcb *t)
+static uint32_t sendable(const struct tcb *t, uint32_t cwnd)
 {
     struct tcp_send_question q = {
         .unsent = seq_len(t->snd_nxt, t->snd_end),
-        .usable = tcp_usable_window(t->snd_una, t->snd_nxt, t->snd_wnd, send_window(t)),
+        .usable = usable_window(t, cwnd),
         .mss = tcp_current_mss(t),
         .snd_wnd_max = t->snd_wnd_max,
         .nodelay = (t->opt.bits & TCP_OPT_NODELAY) != 0, /* MUST-17 */
@@ -151,29 +181,25 @@ static uint32_t sendable(const struct tcb *t)
     return tcp_may_send(&q);
 }
 
-/* The window opened after a probe: its byte is not a segment of its own. */
-static bool only_probed(const struct tcb *t)
+bool tcp_new_data_would_go(const struct tcb *t)
 {
-    return t->backoff == 0 && seq_eq(t->snd_nxt, t->snd_una) &&
-           seq_eq(seq_add(t->snd_una, 1), t->snd_max);
+    return may_send_data(t) && seq_lt(t->snd_nxt, t->snd_end) && sendable(t, UINT32_MAX) != 0;
 }
 
-static enum la_reason data_reason(const struct tcb *t, seq32 end)
+static enum la_reason data_reason(const struct tcb *t)
 {
-    if (seq_lt(t->snd_nxt, t->snd_max) && seq_le(end, t->snd_max)) {
-        return LA_RTX_TIMEOUT;
-    }
-    bool beyond = seq_len(t->snd_una, end) > t->cc.cwnd;
-    return beyond && t->dup_acks != 0 && !(t->flags & TCP_F_RECOVERY) ? LA_RTX_LIMITED : LA_DATA;
+    const struct tcp_flight *f = t->flight;
+    bool trouble = f->dup_acks != 0 || f->board.sacked_bytes != 0;
+    return trouble && t->phase == CC_OPEN ? LA_RTX_LIMITED : LA_DATA;
 }
 
 static struct tcp_plan plan_data(const struct tcb *t, uint32_t most)
 {
-    if (!may_send_data(t) || seq_ge(t->snd_nxt, t->snd_end)) {
-        return nothing;
+    if (!may_send_data(t) || seq_ge(t->snd_nxt, t->snd_end) || !t->flight || most == 0 ||
+        !t->flight->board.spare || t->flight->board.lost.head) {
+        return nothing; /* RFC 6675 4, NextSeg(): what is lost goes before what is new */
     }
-    bool again = seq_lt(t->snd_nxt, t->snd_max) && !only_probed(t);
-    uint32_t len = again ? sendable_again(t) : sendable(t);
+    uint32_t len = sendable(t, t->cc.cwnd);
     if (len == 0) {
         return nothing;
     }
@@ -182,8 +208,8 @@ static struct tcp_plan plan_data(const struct tcb *t, uint32_t most)
     if (len > most) {
         len = most;
     }
-    struct tcp_plan plan = {.seq = t->snd_nxt, .len = len, .flags = LA_TH_ACK};
-    plan.reason = data_reason(t, seq_add(t->snd_nxt, len));
+    struct tcp_plan plan = {
+        .reason = data_reason(t), .seq = t->snd_nxt, .len = len, .flags = LA_TH_ACK};
     add_fin(t, &plan);
     add_push(t, &plan);
     return plan;
@@ -191,12 +217,14 @@ static struct tcp_plan plan_data(const struct tcb *t, uint32_t most)
 
 static struct tcp_plan plan_fin(const struct tcb *t)
 {
-    if (!(t->flags & TCP_F_FIN_QUEUED) || !may_send_data(t) || !seq_eq(t->snd_nxt, t->snd_end)) {
+    if (!(t->flags & TCP_F_FIN_QUEUED) || !may_send_data(t) || !seq_eq(t->snd_nxt, t->snd_end) ||
+        !t->flight || !t->flight->board.spare) {
         return nothing;
     }
-    bool again = (t->flags & TCP_F_FIN_SENT) != 0;
-    return (struct tcp_plan){
-        .reason = again ? LA_FIN_AGAIN : LA_FIN, .seq = t->snd_end, .flags = LA_TH_FIN | LA_TH_ACK};
+    /* A window probe may have carried it before. */
+    return (struct tcp_plan){.reason = (t->flags & TCP_F_FIN_SENT) ? LA_FIN_AGAIN : LA_FIN,
+                             .seq = t->snd_end,
+                             .flags = LA_TH_FIN | LA_TH_ACK};
 }
 
 static struct tcp_plan plan_ack(const struct tcb *t)
@@ -208,14 +236,14 @@ static struct tcp_plan plan_ack(const struct tcb *t)
         .reason = (enum la_reason)t->reason, .seq = ack_seq(t), .flags = LA_TH_ACK};
 }
 
-struct tcp_plan tcp_next_segment(const struct tcb *t, const struct tcp_env *env, uint32_t most)
+static struct tcp_plan next_segment(const struct tcb *t, uint32_t most)
 {
-    (void)env;
     struct tcp_plan plan = plan_reset(t);
     if (plan.reason == LA_NONE && t->state != LA_TCP_CLOSED) {
         plan = plan_syn(t);
         if (plan.reason == LA_NONE && t->state >= LA_TCP_ESTABLISHED) {
-            plan = plan_retransmit(t);
+            plan = plan_retransmit(t, most);
+            plan = plan.reason == LA_NONE ? plan_tail_probe(t) : plan;
             plan = plan.reason == LA_NONE ? plan_probe(t) : plan;
             plan = plan.reason == LA_NONE ? plan_data(t, most) : plan;
             plan = plan.reason == LA_NONE ? plan_fin(t) : plan;
@@ -223,6 +251,23 @@ struct tcp_plan tcp_next_segment(const struct tcb *t, const struct tcp_env *env,
         plan = plan.reason == LA_NONE ? plan_ack(t) : plan;
     }
     return plan;
+}
+
+/* What the congestion window lets go is spread over time; probes, FINs and ACKs are not. */
+struct tcp_plan tcp_next_segment(struct tcb *t, const struct tcp_env *env, uint32_t most)
+{
+    struct tcp_plan plan = next_segment(t, most);
+    struct tcp_flight *f = t->flight;
+    if (!f || f->pace.bps == 0 || plan.len == 0 || plan.reason == LA_RTX_PROBE ||
+        plan.reason == LA_PROBE_WINDOW) {
+        return plan;
+    }
+    uint32_t budget = pace_budget(&f->pace, env->now_ns);
+    if (budget == 0) {
+        tcp_arm(t, &f->pace_at_ns, f->pace.due_ns);
+        return next_segment(t, 0);
+    }
+    return budget < plan.len ? next_segment(t, budget > t->mss ? budget : t->mss) : plan;
 }
 
 /* Every segment with an ACK tells all there is to tell about receiving. */
@@ -245,50 +290,78 @@ static void fin_left(struct tcb *t, struct tcp_env *env)
 
 static void count_retransmission(struct tcb *t, uint32_t len)
 {
-    t->rtx_segs++;
+    t->rtx_segs += len > t->mss ? (len + t->mss - 1) / t->mss : 1;
     t->bytes_rtx += len;
-    t->flags &= ~(uint32_t)TCP_F_RTT_TIMED; /* Karn (MUST-18) */
+}
+
+/* The SYN, and when it left: the first round trip (RFC 6298 2.2; Karn, MUST-18). */
+static void syn_left(struct tcb *t, const struct tcp_env *env)
+{
+    if (seq_eq(t->snd_max, t->iss)) {
+        t->syn_at_us = (uint32_t)(env->now_ns / 1000);
+        t->flags |= TCP_F_SYN_TIMED;
+    } else {
+        t->flags &= ~(uint32_t)TCP_F_SYN_TIMED;
+        count_retransmission(t, 0);
+        if (t->backoff != 0) { /* not when it answers a SYN that crossed it */
+            t->flags |= TCP_F_SYN_RTX;
+        }
+    }
+    t->snd_nxt = seq_add(t->iss, 1);
+    t->snd_max = seq_max(t->snd_max, t->snd_nxt);
+}
+
+static void text_left(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end)
+{
+    if (seq_lt(plan->seq, t->snd_max)) {
+        count_retransmission(t, plan->len);
+    }
+    t->snd_max = seq_max(t->snd_max, end);
+    if (plan->reason == LA_PROBE_WINDOW) {
+        /* SND.NXT stays: what is probed with goes again with what follows it. */
+        t->flags &= ~(uint32_t)TCP_F_PROBE;
+        return;
+    }
+    if (plan->reason == LA_RTX_PROBE || t->flight->probe_due) {
+        bool again = seq_lt(plan->seq, t->snd_nxt);
+        t->flight->probe_due = false;
+        tlp_sent(&t->flight->tlp, seq_max(t->snd_nxt, end), again);
+        t->rtx_at_ns = TCP_NEVER; /* RFC 8985 7.3: the RTO counts from the probe */
+    }
+    if (seq_lt(plan->seq, t->snd_nxt)) {
+        tcp_flight_resent(t, env, plan, end);
+    } else {
+        tcp_flight_sent(t, env, plan->seq, end);
+        t->snd_nxt = end;
+        t->flags &= ~(uint32_t)TCP_F_OVERRIDE;
+    }
+    if (plan->len != 0) {
+        pace_sent(&t->flight->pace, plan->len);
+        t->last_send_ms = tcp_now_ms(env);
+        bool full = tcp_in_flight(t) + t->mss > t->cc.cwnd;
+        t->flags = full ? t->flags | TCP_F_CWND_USED : t->flags & ~(uint32_t)TCP_F_CWND_USED;
+    }
 }
 
 static void sent_sequence(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan)
 {
-    uint32_t syn = (plan->flags & LA_TH_SYN) ? 1 : 0;
     uint32_t fin = (plan->flags & LA_TH_FIN) ? 1 : 0;
-    seq32 end = seq_add(plan->seq, plan->len + syn + fin);
 
-    if (seq_lt(plan->seq, t->snd_max)) {
-        count_retransmission(t, plan->len);
-        if (syn && t->backoff != 0) { /* not when it answers a SYN that crossed it */
-            t->flags |= TCP_F_SYN_RTX;
-        }
-    } else if (!(t->flags & TCP_F_RTT_TIMED)) {
-        t->rtt_seq = plan->seq;
-        t->rtt_at_us = (uint32_t)(env->now_ns / 1000);
-        t->flags |= TCP_F_RTT_TIMED;
-    }
     if (!tcp_outstanding(t)) {
         t->una_at_ns = env->now_ns;
     }
-    t->snd_max = seq_max(t->snd_max, end);
-    if (plan->reason == LA_PROBE_WINDOW) {
-        t->flags &= ~(uint32_t)TCP_F_PROBE;
-        /* SND.NXT stays: what is probed with goes again with what follows it. */
-    } else if (t->flags & TCP_F_RTX_ONE) {
-        t->flags &= ~(uint32_t)(TCP_F_RTX_ONE | TCP_F_RTX_MTU);
-        t->snd_nxt = seq_max(t->snd_nxt, end);
+    if (plan->flags & LA_TH_SYN) {
+        syn_left(t, env);
     } else {
-        t->snd_nxt = end;
-        t->flags &= ~(uint32_t)TCP_F_OVERRIDE;
+        text_left(t, env, plan, seq_add(plan->seq, plan->len + fin));
     }
     if (fin) {
         fin_left(t, env);
     }
-    if (plan->len != 0) {
-        t->last_send_ms = tcp_now_ms(env);
-        bool full = seq_len(t->snd_una, t->snd_nxt) + t->mss > t->cc.cwnd;
-        t->flags = full ? t->flags | TCP_F_CWND_USED : t->flags & ~(uint32_t)TCP_F_CWND_USED;
-    }
     tcp_arm_rtx(t, env); /* RFC 6298 5.1 */
+    if (t->flight) {
+        tcp_arm_probe(t, env);
+    }
 }
 
 void tcp_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan,

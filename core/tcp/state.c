@@ -7,6 +7,7 @@
 #include "tcp/tcb.h"
 
 #include "base/mem.h"
+#include "tcp/flight.h"
 #include "tcp/reass.h"
 
 #define TO(state) (1U << LA_TCP_##state)
@@ -126,6 +127,7 @@ void tcp_end(struct tcb *t, struct tcp_env *env, int error, enum la_reason why)
 
 void tcp_release(struct tcb *t, struct tcp_env *env)
 {
+    tcp_flight_drop(t, env);
     tcp_reass_drop(t, env);
     buf_put_list(env->bufs, t->snd_head);
     buf_put_list(env->bufs, t->rcv_head);
@@ -147,6 +149,12 @@ static bool queue_adds_up(const struct la_buf *head, uint32_t bytes)
     return sum == bytes;
 }
 
+static bool board_covers(const struct tcb *t)
+{
+    uint32_t bytes = t->flight ? t->flight->board.bytes : 0;
+    return t->state < LA_TCP_ESTABLISHED || bytes == seq_len(t->snd_una, t->snd_nxt);
+}
+
 bool tcp_invariants(const struct tcb *t)
 {
     if (t->state == LA_TCP_CLOSED) {
@@ -154,8 +162,17 @@ bool tcp_invariants(const struct tcb *t)
     }
     uint32_t fin = (t->flags & TCP_F_FIN_SENT) ? 1 : 0;
     return seq_le(t->snd_una, t->snd_nxt) && seq_le(t->snd_nxt, t->snd_max) &&
-           seq_le(t->snd_max, seq_add(t->snd_end, fin)) && t->cc.cwnd >= 1 &&
-           queue_adds_up(t->rcv_head, t->rcv_queued) &&
+           seq_le(t->snd_max, seq_add(t->snd_end, fin)) && t->cc.cwnd >= 1 && board_covers(t) &&
            (t->state < LA_TCP_ESTABLISHED || t->rtx_at_ns != TCP_NEVER ||
             seq_eq(t->snd_una, t->snd_max));
+}
+
+bool tcp_invariants_deep(const struct tcb *t)
+{
+    if (t->state == LA_TCP_CLOSED) {
+        return true;
+    }
+    return queue_adds_up(t->rcv_head, t->rcv_queued) &&
+           (!t->flight || t->state < LA_TCP_ESTABLISHED ||
+            board_check(&t->flight->board, t->snd_una, t->snd_nxt));
 }

@@ -11,6 +11,7 @@
  *
  * Invariants (tcp_invariants() checks them):
  *   snd_una <= snd_nxt <= snd_max <= snd_end + 1 (the FIN);
+ *   once the connection is open the board covers exactly [snd_una, snd_nxt);
  *   the send queue holds exactly [first byte >= snd_una's buffer, snd_end);
  *   rcv_nxt + window never moves left: rcv_adv is its right edge (RFC 9293 3.8.6, SHLD-14);
  *   rcv_queued and rcv_charge are the sums over the receive queue;
@@ -31,6 +32,7 @@
 #include "base/prng.h"
 #include "base/seq.h"
 #include "base/siphash.h"
+#include "base/slab.h"
 #include "buf/pool.h"
 #include "cc/cc.h"
 #include "trace/ring.h"
@@ -76,18 +78,15 @@ enum tcp_flag {
     TCP_F_FIN_RCVD = 0x0080,
     TCP_F_APP_CLOSED = 0x0100,   /* la_tcp_close(): nobody will read any more */
     TCP_F_RST_QUEUED = 0x0200,   /* a reset has to leave, then the block is gone */
-    TCP_F_RECOVERY = 0x0400,     /* fast recovery (RFC 6582) */
-    TCP_F_RTX_ONE = 0x0800,      /* retransmit one segment at snd_una */
     TCP_F_PERSIST = 0x1000,      /* rtx_at is the persist timer */
     TCP_F_PROBE = 0x2000,        /* a window probe has to leave */
     TCP_F_KEEP_PROBE = 0x4000,   /* a keep-alive probe has to leave */
-    TCP_F_RTT_TIMED = 0x10000,   /* rtt_seq and rtt_at measure one segment (Karn: MUST-18) */
+    TCP_F_SYN_TIMED = 0x10000,   /* syn_at_us says when the SYN left, once (Karn: MUST-18) */
     TCP_F_DSACK = 0x20000,       /* dsack has to be reported (RFC 2883) */
     TCP_F_MORE = 0x40000,        /* the last send said that more follows */
     TCP_F_OVERRIDE = 0x80000,    /* the override timer ran out (RFC 9293 3.8.6.2.1) */
     TCP_F_SND_URG = 0x100000,    /* snd_up is ahead of snd_una */
     TCP_F_RCV_URG = 0x200000,    /* rcv_up is ahead of what was read */
-    TCP_F_RTX_MTU = 0x400000,    /* the next retransmission is because the path's MTU fell */
     TCP_F_CWND_USED = 0x800000,  /* the congestion window was full when last sent */
     TCP_F_FIN_KNOWN = 0x1000000, /* fin_seq is the sequence number of the peer's FIN */
     TCP_F_SYN_RTX = 0x2000000,   /* the SYN was retransmitted: RFC 6298 5.7 */
@@ -95,7 +94,8 @@ enum tcp_flag {
     TCP_F_RESERVED = 0x8000000,  /* the application writes behind the tail of the send queue */
 };
 
-struct tcp_reass; /* reass.h */
+struct tcp_reass;  /* reass.h */
+struct tcp_flight; /* flight.h */
 
 /* Those of la_tcp_options that act on a connection, packed. */
 struct tcp_options {
@@ -109,7 +109,8 @@ struct tcp_options {
     uint16_t mss_max;
     uint8_t keepcnt, syn_retries, r2_retries;
     uint8_t ttl, tos;
-    uint8_t bits; /* TCP_OPT_* */
+    uint8_t cc;    /* cc_nth() */
+    uint16_t bits; /* TCP_OPT_* */
 };
 #define TCP_OPT_NODELAY     0x01
 #define TCP_OPT_CORK        0x02
@@ -119,6 +120,7 @@ struct tcp_options {
 #define TCP_OPT_TS          0x20
 #define TCP_OPT_SACK        0x40
 #define TCP_OPT_SOFT_ERRORS 0x80
+#define TCP_OPT_PACING      0x100
 
 struct tcb {
     /* who, and the state */
@@ -126,7 +128,7 @@ struct tcb {
     uint32_t conn; /* identifier in trace records */
     uint8_t state; /* enum la_tcp_state; written by tcp_set_state() alone */
     uint8_t snd_wscale, rcv_wscale;
-    uint8_t dup_acks;
+    uint8_t phase;  /* enum cc_phase: OPEN while nothing is wrong */
     uint32_t flags; /* enum tcp_flag */
     uint32_t todo;  /* enum tcp_todo */
     struct trace_ring *ring;
@@ -146,8 +148,9 @@ struct tcb {
 
     /* sending */
     seq32 snd_una;
-    seq32 snd_nxt; /* what goes next; behind snd_max after a timeout */
-    seq32 snd_max; /* highest ever sent: RFC 9293's SND.NXT in acceptability tests */
+    seq32 snd_nxt; /* what goes next for the first time; the board covers what lies before it */
+    seq32 snd_max; /* highest ever sent: RFC 9293's SND.NXT in acceptability tests. Ahead of snd_nxt
+                      by the byte of a window probe, which goes again with what follows it */
     seq32 snd_end; /* one behind the last queued byte */
     uint32_t snd_wnd;
     seq32 snd_wl1, snd_wl2;
@@ -158,10 +161,11 @@ struct tcb {
     uint64_t rtx_at_ns;     /* retransmission or persist timer */
 
     struct cc cc;
+    struct tcp_flight *flight; /* NULL: nothing was sent for long (flight.h) */
+    uint64_t una_at_ns; /* when snd_una last moved, or data were queued on an idle connection */
 
     /* what a segment in order does not touch */
     uint64_t keep_at_ns; /* keep-alive; FIN-WAIT-2 after close; linger; override (cork) */
-    uint64_t una_at_ns;  /* when snd_una last moved, or data were queued on an idle connection */
     uint64_t bytes_in, bytes_acked; /* payload */
     uint32_t segs_in, segs_out;
     uint32_t bytes_rtx;
@@ -171,9 +175,7 @@ struct tcb {
     uint32_t rto_ms;
     uint32_t snd_wnd_max; /* RFC 5961 5: MAX.SND.WND */
     seq32 iss, irs;
-    seq32 recover;        /* RFC 6582 */
-    seq32 rtt_seq;        /* the timed segment, and when it left */
-    uint32_t rtt_at_us;   /* wraps after 71 minutes, which no round trip takes */
+    uint32_t syn_at_us;   /* wraps after 71 minutes, which no round trip takes */
     seq32 snd_up, rcv_up; /* one behind the urgent data (MUST-62) */
     seq32 fin_seq;
     uint32_t last_in_ms, last_send_ms, ts_recent_s; /* stack time */
@@ -188,7 +190,8 @@ struct tcb {
     int8_t soft_error;
     uint16_t challenge_s; /* the second in which challenges are counted */
     uint16_t ooo_segs, dup_acks_in, rtx_timeouts;
-    uint8_t tos_in; /* DS field and ECN bits of the last segment (MAY-9) */
+    uint16_t recoveries, undone, dsacks_in; /* episodes, mistaken ones, segments that came twice */
+    uint8_t tos_in;                         /* DS field and ECN bits of the last segment (MAY-9) */
     struct tcp_options opt;
 };
 
@@ -201,6 +204,7 @@ _Static_assert(offsetof(struct tcb, keep_at_ns) == 256, "congestion control: one
 struct tcp_env {
     uint64_t now_ns;
     struct buf_pool *bufs;
+    struct slab *flights, *runs; /* struct tcp_flight, struct run */
     struct trace *trace;
     struct prng *prng;
     struct sip_key isn_key; /* RFC 6528: secretkey */
@@ -257,8 +261,10 @@ void tcp_trace_header(struct tcp_env *env, struct trace_ring *ring, uint32_t con
                       enum la_trace_what what, const struct wire_tcp *h, uint32_t len,
                       enum la_reason why);
 
-/* Do the invariants hold? In tests and simulations after every event. */
+/* Do the invariants hold? In tests and simulations after every event: those that take constant
+ * time, and those that walk queues. */
 bool tcp_invariants(const struct tcb *t);
+bool tcp_invariants_deep(const struct tcb *t);
 
 static inline bool tcp_synchronized(const struct tcb *t)
 {

@@ -24,7 +24,9 @@ static inline void tcp_heard(struct tcb *t, const struct tcp_env *env)
 /* Step 5 (ack.c): true when the segment is to be processed further. */
 bool tcp_step_ack(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
                   enum la_reason *verdict);
-void tcp_ack_new_data(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg);
+/* An ACK at or above SND.UNA: what it acknowledges, SACKs and says about losses. */
+void tcp_take_ack(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg,
+                  bool duplicate);
 void tcp_update_window(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg);
 /* Moves to ESTABLISHED with the peer's first window (simultaneous and passive open too). */
 void tcp_establish(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg,
@@ -54,8 +56,11 @@ struct tcp_plan {
 uint32_t tcp_current_mss(const struct tcb *t);
 
 /* `most`: payload the link takes in one piece (a super-segment), at least one MSS. Asks, in this
- * order: reset? SYN? retransmit? probe? data? FIN? ACK? Changes nothing. */
-struct tcp_plan tcp_next_segment(const struct tcb *t, const struct tcp_env *env, uint32_t most);
+ * order: reset? SYN? retransmit? probe? data? FIN? ACK? Changes nothing but the timer of pacing. */
+struct tcp_plan tcp_next_segment(struct tcb *t, const struct tcp_env *env, uint32_t most);
+
+/* Are there new data that only the congestion window may hold back? */
+bool tcp_new_data_would_go(const struct tcb *t);
 
 /* Notes that the planned segment leaves now: sequence numbers, timers, counters, trace. */
 void tcp_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan,
@@ -101,8 +106,12 @@ uint32_t tcp_snd_room(const struct tcb *t);
 /* LA_EV_* that hold now. */
 uint32_t tcp_ready(const struct tcb *t);
 
+/* Do they make sense? */
+bool tcp_options_ok(const struct la_tcp_options *o);
 void tcp_options_pack(struct tcp_options *to, const struct la_tcp_options *from);
 void tcp_options_unpack(struct la_tcp_options *to, const struct tcp_options *from);
+/* Changes the congestion control to the one that the options name. */
+void tcp_set_cc(struct tcb *t, const struct tcp_env *env);
 /* Recomputes the effective MSS after the path's MTU or an option changed. */
 void tcp_set_mss(struct tcb *t, uint32_t path_mtu);
 

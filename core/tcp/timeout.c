@@ -7,6 +7,7 @@
 #include "tcp/tcp.h"
 
 #include "tcp/decide.h"
+#include "tcp/flight.h"
 #include "tcp/rtt.h"
 
 #define R1_RETRANSMISSIONS 3   /* SHLD-10 */
@@ -27,7 +28,8 @@ static bool waits_unsent(const struct tcb *t)
         return false;
     }
     bool fin = (t->flags & TCP_F_FIN_QUEUED) && !(t->flags & TCP_F_FIN_SENT);
-    return seq_lt(t->snd_nxt, t->snd_end) || (fin && t->snd_wnd == 0);
+    bool no_memory = !t->flight || !t->flight->board.spare;
+    return seq_lt(t->snd_nxt, t->snd_end) || (fin && (t->snd_wnd == 0 || no_memory));
 }
 
 static bool closed_window(const struct tcb *t)
@@ -49,7 +51,7 @@ void tcp_arm_rtx(struct tcb *t, const struct tcp_env *env)
         return; /* RFC 6298 5.1: running already */
     }
     uint32_t ms = tcp_rto_backed_off(t->rto_ms, t->backoff, TCP_RTO_MAX_MS); /* SHLD-29, SHLD-30 */
-    if (persist && t->snd_wnd != 0 && ms > OVERRIDE_MS) {
+    if (persist && t->snd_wnd != 0 && ms > OVERRIDE_MS && t->flight) {
         ms = OVERRIDE_MS; /* the window is open: only silly-window avoidance or CORK holds back */
     }
     t->flags = persist ? t->flags | TCP_F_PERSIST : t->flags & ~(uint32_t)TCP_F_PERSIST;
@@ -86,6 +88,11 @@ uint64_t tcp_deadline(const struct tcb *t)
     uint64_t at = t->ack_at_ns < t->rtx_at_ns ? t->ack_at_ns : t->rtx_at_ns;
     uint64_t user = user_deadline(t);
     at = t->keep_at_ns < at ? t->keep_at_ns : at;
+    if (t->flight) {
+        at = t->flight->reo_at_ns < at ? t->flight->reo_at_ns : at;
+        at = t->flight->pto_at_ns < at ? t->flight->pto_at_ns : at;
+        at = t->flight->pace_at_ns < at ? t->flight->pace_at_ns : at;
+    }
     return user < at ? user : at;
 }
 
@@ -126,21 +133,25 @@ static void retransmission_timeout(struct tcb *t, struct tcp_env *env)
         return;
     }
     if (t->state >= LA_TCP_ESTABLISHED) {
-        t->cc.ops->timeout(&t->cc, seq_len(t->snd_una, t->snd_max), t->backoff != 0);
-        t->recover = t->snd_max;
+        tcp_repair_timeout(t, env);
+    } else {
+        t->snd_nxt = t->snd_una; /* the SYN goes again */
     }
     t->backoff = t->backoff < UINT8_MAX - 1 ? (uint8_t)(t->backoff + 1) : t->backoff; /* 5.5 */
-    t->dup_acks = 0;
-    t->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_RTX_ONE | TCP_F_RTT_TIMED);
-    t->snd_nxt = t->snd_una; /* everything goes again, as the window allows */
-    t->snd_cur = t->snd_head;
+    t->flags &= ~(uint32_t)TCP_F_SYN_TIMED;
     tcp_arm_rtx(t, env); /* 5.6 */
     t->todo |= TCP_DO_OUTPUT;
 }
 
 static void persist_timeout(struct tcb *t, struct tcp_env *env)
 {
-    if (t->snd_wnd != 0) {
+    if (!tcp_flight_get(t, env)) {
+        /* No memory to keep account of what is sent: tried as often as a peer that is silent. */
+        if (gave_up(t, env)) {
+            return;
+        }
+        t->backoff = t->backoff < 16 ? (uint8_t)(t->backoff + 1) : t->backoff;
+    } else if (t->snd_wnd != 0) {
         /* RFC 9293 3.8.6.2.1: the override timer; also the end of CORK's patience. */
         t->flags |= TCP_F_OVERRIDE;
         t->flags &= ~(uint32_t)TCP_F_MORE;
@@ -195,6 +206,35 @@ static void keep_timeout(struct tcb *t, struct tcp_env *env)
     }
 }
 
+/* RFC 8985 7.3: the tail may be lost, and nothing else would tell. */
+static void probe_timeout(struct tcb *t, struct tcp_env *env)
+{
+    struct tcp_flight *f = t->flight;
+    uint32_t ms = (uint32_t)((env->now_ns - t->una_at_ns) / 1000000);
+    f->pto_at_ns = TCP_NEVER;
+    f->probe_due = tlp_may_send(&f->tlp);
+    tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_PROBE, ms, 0);
+    t->rtx_at_ns = TCP_NEVER; /* the RTO counts from the probe */
+    tcp_arm_rtx(t, env);
+    t->todo |= TCP_DO_OUTPUT;
+}
+
+static void flight_timeouts(struct tcb *t, struct tcp_env *env)
+{
+    struct tcp_flight *f = t->flight;
+    if (f->reo_at_ns <= env->now_ns) {
+        f->reo_at_ns = TCP_NEVER;
+        tcp_repair_reorder(t, env);
+    }
+    if (f->pto_at_ns <= env->now_ns) {
+        probe_timeout(t, env);
+    }
+    if (f->pace_at_ns <= env->now_ns) {
+        f->pace_at_ns = TCP_NEVER;
+        t->todo |= TCP_DO_OUTPUT;
+    }
+}
+
 void tcp_timeout(struct tcb *t, struct tcp_env *env)
 {
     if (t->ack_at_ns <= env->now_ns) {
@@ -208,6 +248,9 @@ void tcp_timeout(struct tcb *t, struct tcp_env *env)
         t->error = LA_ETIMEDOUT;
         t->todo |= TCP_DO_ERROR;
         return;
+    }
+    if (t->flight) {
+        flight_timeouts(t, env);
     }
     if (t->rtx_at_ns <= env->now_ns) {
         t->rtx_at_ns = TCP_NEVER;

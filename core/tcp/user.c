@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "tcp/decide.h"
+#include "tcp/flight.h"
 #include "tcp/isn.h"
 #include "tcp/reass.h"
 
@@ -33,18 +34,33 @@ void tcp_init(struct tcb *t, struct tcp_env *env, const struct flow_key *key, ui
         t->rcv_wscale = tcp_window_shift(t->opt.rcvbuf);
     }
     t->ts_offset = tcp_ts_offset(&env->ts_key, key);
-    t->cc.ops = &cc_newreno;
+    t->cc.ops = cc_nth(t->opt.cc);
     tcp_set_mss(t, path_mtu);
     t->rcv_mss = t->mss;
-    t->cc.ops->init(&t->cc);
+    t->cc.cwnd = cc_initial_window(t->mss);
+    t->cc.ssthresh = UINT32_MAX; /* RFC 5681 3.1: arbitrarily high */
     t->last_in_ms = t->last_send_ms = tcp_now_ms(env);
     t->una_at_ns = env->now_ns;
+}
+
+void tcp_set_cc(struct tcb *t, const struct tcp_env *env)
+{
+    const struct cc_ops *ops = cc_nth(t->opt.cc);
+    if (ops == t->cc.ops) {
+        return;
+    }
+    t->cc.ops = ops;
+    t->cc.pacing_bps = 0;
+    if (t->flight) {
+        mem_zero(t->flight->cc_state, sizeof(t->flight->cc_state));
+        ops->begin(&t->cc, env->now_ns);
+    }
 }
 
 void tcp_open(struct tcb *t, struct tcp_env *env)
 {
     t->iss = tcp_isn(&env->isn_key, &t->key, env->now_ns);
-    t->snd_una = t->snd_nxt = t->snd_max = t->recover = t->iss;
+    t->snd_una = t->snd_nxt = t->snd_max = t->iss;
     t->snd_end = seq_add(t->iss, 1);
     tcp_note(t, env, LA_TRACE_CALL, LA_CALL_OPEN, 0, 0);
     tcp_set_state(t, env, LA_TCP_SYN_SENT, LA_CALL_OPEN);
@@ -116,13 +132,28 @@ static struct la_buf *chunk_with_room(struct tcb *t, struct tcp_env *env, size_t
     return buf;
 }
 
-static void data_queued(struct tcb *t, const struct tcp_env *env, uint32_t len, uint32_t flags)
+/* The application has sent less than the window took: what is measured now is its rate, not the
+ * path's. */
+static void note_app_limited(struct tcb *t)
+{
+    struct tcp_flight *f = t->flight;
+    uint32_t flight = tcp_in_flight(t);
+    if (seq_eq(t->snd_nxt, t->snd_end) && !f->board.lost.head && flight < t->cc.cwnd) {
+        rate_app_limited(&f->rate, flight);
+    }
+}
+
+static void data_queued(struct tcb *t, struct tcp_env *env, uint32_t len, uint32_t flags)
 {
     bool idle = seq_eq(t->snd_una, t->snd_end) && !tcp_outstanding(t);
+    if (tcp_flight_get(t, env)) {
+        note_app_limited(t);
+    }
     if (idle && t->state >= LA_TCP_ESTABLISHED) {
         t->una_at_ns = env->now_ns; /* the user timeout counts from here */
-        if (tcp_now_ms(env) - t->last_send_ms > t->rto_ms) {
-            t->cc.ops->restart_idle(&t->cc);
+        uint32_t idle_ms = tcp_now_ms(env) - t->last_send_ms;
+        if (idle_ms > t->rto_ms && t->flight) {
+            t->cc.ops->restart(&t->cc, (uint64_t)idle_ms * 1000000, env->now_ns);
         }
     }
     t->snd_end = seq_add(t->snd_end, len);
@@ -225,158 +256,13 @@ int64_t tcp_lend(struct tcb *t, struct tcp_env *env, const void *data, size_t le
     return (int64_t)len;
 }
 
-/* ---- RECEIVE -------------------------------------------------------------------------------- */
-
-/* 0: there are bytes; else why not: the end, an error, not yet. */
-static int64_t nothing_to_read(const struct tcb *t, bool *end)
-{
-    *end = false;
-    if (t->rcv_head) {
-        return 0;
-    }
-    if (t->flags & TCP_F_FIN_RCVD) {
-        *end = true;
-        return 0;
-    }
-    if (t->error) {
-        return t->error;
-    }
-    return t->state == LA_TCP_CLOSED ? LA_ENOTCONN : LA_EAGAIN;
-}
-
-/* RFC 9293 3.8.6.2.2: the application has read; is the window worth an update? It is when the peer
- * may be stuck, and a quarter of the buffer ahead of that on a stream long enough to get there: a
- * short request is acknowledged with its answer, not by an update of its own. */
-static void window_may_open(struct tcb *t)
-{
-    if (t->flags & TCP_F_FIN_RCVD || !tcp_synchronized(t)) {
-        return;
-    }
-    uint32_t offered = tcp_rcv_wnd(t);
-    uint32_t wnd = tcp_window_to_offer(offered, tcp_rcv_room(t), t->opt.rcvbuf, t->rcv_mss);
-    bool stuck = offered < 2U * t->rcv_mss && wnd != offered;
-    uint32_t quarter = t->opt.rcvbuf / 4;
-    if (stuck || (t->bytes_in >= quarter && wnd - offered >= quarter && wnd != offered)) {
-        tcp_ack_now(t, LA_ACK_WINDOW);
-    }
-}
-
-static void drop_head(struct tcb *t, struct tcp_env *env)
-{
-    struct la_buf *head = t->rcv_head;
-    t->rcv_head = head->next;
-    if (!t->rcv_head) {
-        t->rcv_tail = NULL;
-    }
-    head->next = NULL;
-    t->rcv_charge -= buf_charge(head);
-    buf_put(env->bufs, head);
-}
-
-static void consumed(struct tcb *t, struct tcp_env *env, uint32_t n)
-{
-    struct la_buf *head = t->rcv_head;
-    head->data += n;
-    head->seq += n;
-    head->len -= n;
-    t->rcv_queued -= n;
-    if (head->len == 0) {
-        drop_head(t, env);
-    }
-}
-
-static void urgent_read(struct tcb *t)
-{
-    uint32_t fin = (t->flags & TCP_F_FIN_RCVD) ? 1 : 0;
-    seq32 read = seq_sub(t->rcv_nxt, t->rcv_queued + fin);
-    if ((t->flags & TCP_F_RCV_URG) && seq_le(t->rcv_up, read)) {
-        t->flags &= ~(uint32_t)TCP_F_RCV_URG;
-    }
-}
-
-static int64_t peek_bytes(const struct tcb *t, uint8_t *to, size_t len)
-{
-    size_t done = 0;
-    for (const struct la_buf *b = t->rcv_head; b && done < len; b = b->next) {
-        size_t n = b->len < len - done ? b->len : len - done;
-        mem_copy(to + done, b->data, n);
-        done += n;
-    }
-    return (int64_t)done;
-}
-
-int64_t tcp_recv(struct tcb *t, struct tcp_env *env, void *data, size_t len, uint32_t flags)
-{
-    bool end;
-    int64_t none = nothing_to_read(t, &end);
-    if (none || end || len == 0) {
-        return none;
-    }
-    if (flags & LA_RECV_PEEK) {
-        return peek_bytes(t, data, len);
-    }
-    uint8_t *to = data;
-    size_t left = len;
-    while (left != 0 && t->rcv_head) {
-        uint32_t n = t->rcv_head->len < left ? t->rcv_head->len : (uint32_t)left;
-        mem_copy(to, t->rcv_head->data, n);
-        consumed(t, env, n);
-        to += n;
-        left -= n;
-    }
-    urgent_read(t);
-    window_may_open(t);
-    return (int64_t)(len - left);
-}
-
-int64_t tcp_peek(struct tcb *t, const void **data)
-{
-    bool end;
-    int64_t none = nothing_to_read(t, &end);
-    if (none || end) {
-        return none;
-    }
-    *data = t->rcv_head->data;
-    return t->rcv_head->len;
-}
-
-int tcp_consume(struct tcb *t, struct tcp_env *env, size_t len)
-{
-    if (len > t->rcv_queued) {
-        return LA_EINVAL;
-    }
-    while (len != 0) {
-        uint32_t n = t->rcv_head->len < len ? t->rcv_head->len : (uint32_t)len;
-        consumed(t, env, n);
-        len -= n;
-    }
-    urgent_read(t);
-    window_may_open(t);
-    return LA_OK;
-}
-
-int64_t tcp_take(struct tcb *t, struct tcp_env *env, struct la_buf **buf)
-{
-    bool end;
-    int64_t none = nothing_to_read(t, &end);
-    if (none || end) {
-        return none;
-    }
-    struct la_buf *head = buf_ref(t->rcv_head);
-    t->rcv_queued -= head->len;
-    drop_head(t, env);
-    *buf = head;
-    urgent_read(t);
-    window_may_open(t);
-    return head->len;
-}
-
 /* ---- CLOSE, ABORT --------------------------------------------------------------------------- */
 
 /* RFC 9293 3.10.4: the FIN goes behind everything queued; the state changes at the call where the
  * RFC says "in any case". */
 static void queue_fin(struct tcb *t, struct tcp_env *env, enum la_reason why)
 {
+    (void)tcp_flight_get(t, env);
     t->flags |= TCP_F_FIN_QUEUED;
     t->flags &= ~(uint32_t)TCP_F_MORE;
     if (t->state == LA_TCP_ESTABLISHED) {
@@ -455,7 +341,7 @@ void tcp_abort(struct tcb *t, struct tcp_env *env, enum la_reason why)
     bool tell = t->state != LA_TCP_SYN_SENT && t->state != LA_TCP_TIME_WAIT;
     tcp_reass_drop(t, env);
     tcp_end(t, env, LA_ECONNABORTED, why);
-    t->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_PROBE | TCP_F_RTX_ONE);
+    t->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_PROBE);
     if (tell) {
         t->flags |= TCP_F_RST_QUEUED;
         t->reason = (uint8_t)why;

@@ -26,6 +26,10 @@
     X(RTX_TIMEOUT, SEND, "RFC 6298 5.4", "retransmission: the timer ran out")                     \
     X(RTX_FAST, SEND, "RFC 5681 3.2", "fast retransmission: three duplicate ACKs")                \
     X(RTX_PARTIAL, SEND, "RFC 6582 3.2", "retransmission: a partial ACK shows the next hole")     \
+    X(RTX_RACK, SEND, "RFC 8985 6.2", "retransmission: what left later has arrived")              \
+    X(RTX_AGAIN, SEND, "RFC 8985 6.2", "retransmission again: the last one was lost as well")     \
+    X(RTX_PROBE, SEND, "RFC 8985 7.3", "tail loss probe: is the end of the flight lost?")         \
+    X(RTX_WINDOW, SEND, "RFC 9293 3.8.6.1", "retransmission: it met a closed window, now open")   \
     X(RTX_LIMITED, SEND, "RFC 3042 2", "new data on a duplicate ACK")                             \
     X(RTX_MTU, SEND, "RFC 1191 6", "retransmission in smaller segments: the path's MTU fell")     \
     X(FIN, SEND, "RFC 9293 3.10.4", "FIN: nothing more to send")                                  \
@@ -174,7 +178,14 @@
     X(RETRANSMISSION_R1, EVENT, "RFC 9293 3.8.3", "retransmissions reached R1: path in doubt")    \
     X(URGENT_ADVANCED, EVENT, "RFC 9293 3.8.5", "the urgent pointer moved")                       \
     X(RECOVERY_ENTERED, EVENT, "RFC 6582 3.2", "fast recovery begins")                            \
-    X(RECOVERY_LEFT, EVENT, "RFC 6582 3.2", "fast recovery ends")                                 \
+    X(RECOVERY_LEFT, EVENT, "RFC 6582 3.2", "recovery ends")                                      \
+    X(RECOVERY_UNDONE, EVENT, "RFC 3522 3.2", "the recovery was a mistake, by the timestamps")    \
+    X(RECOVERY_UNDONE_DSACK, EVENT, "RFC 3708 3", "the recovery was a mistake: all came twice")   \
+    X(TIMEOUT_SPURIOUS, EVENT, "RFC 5682 2.1", "the timeout was a mistake: window put back")      \
+    X(TIMEOUT_PROBE, EVENT, "RFC 8985 7.2", "probe timer ran out: no ACK for the tail")           \
+    X(TIMEOUT_REORDER, EVENT, "RFC 8985 6.2", "reordering timer ran out")                         \
+    X(PROBE_REPAIRED, EVENT, "RFC 8985 7.4", "the probe repaired a loss: the window shrinks")     \
+    X(RENEGED, EVENT, "RFC 2018 8", "the peer dropped what it had SACKed")                        \
     X(SOFT_ERROR, EVENT, "RFC 9293 3.9.2.2", "a soft error was reported")                         \
     X(CLOCK_BACKWARDS, EVENT, "", "the clock went back: taken as the last time")                  \
     X(TRACE_LOST, EVENT, "", "trace records were lost: the rings were not drained in time")

@@ -196,6 +196,7 @@ enum la_memory_kind {
     LA_MEM_TIME_WAIT,
     LA_MEM_SOCKETS,
     LA_MEM_INDEX,
+    LA_MEM_RECOVERY, /* what connections keep of what they sent, while they send */
     LA_MEM_TRACE,
     LA_MEM_KINDS
 };

@@ -50,8 +50,17 @@ struct la_tcp_options {
     uint32_t backlog;       /* listener: connections that wait for accept */
     uint32_t half_open_max; /* listener: half-open connections */
     uint8_t cookies;        /* listener: enum la_cookies; 255: the stack's choice */
+    bool pacing;            /* spread sending over the round trip; some controllers always do */
+    uint8_t cc;             /* congestion control: la_cc_find(); 0: the default */
 };
 void la_tcp_options_init(struct la_tcp_options *options);
+
+/* The name of the `n`-th congestion control, the default first; NULL behind the last. */
+const char *la_cc_name(unsigned n);
+
+/* The number of the congestion control of this name for la_tcp_options, or LA_EINVAL. Calls that
+ * are given options with another number return LA_EINVAL. */
+int la_cc_find(const char *name);
 
 /* Active OPEN (RFC 9293 3.9.1.1). `local` NULL or partly zero: the stack chooses the address by
  * the route (MUST-44) and the port by RFC 6056. The handle comes back at once; CONNECTED or ERROR

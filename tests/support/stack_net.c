@@ -15,7 +15,8 @@ static void check_array(const struct la_stack *s, const struct flow_array *a)
     for (uint32_t i = 0; a->slots && i < a->buckets * 8; i++) {
         flow_ref ref = a->slots[i].ref;
         if (ref && FLOW_KIND(ref) == FLOW_CONN) {
-            assert_true(tcp_invariants(&stack_conn_at(s, FLOW_INDEX(ref))->tcb));
+            const struct tcb *t = &stack_conn_at(s, FLOW_INDEX(ref))->tcb;
+            assert_true(tcp_invariants(t) && tcp_invariants_deep(t));
         }
     }
 }

@@ -73,10 +73,14 @@ void tcp_begin(struct tcp_harness *h, uint32_t iss, uint32_t irs, bool v4, bool 
     h->memory = core_memory(&h->tm, UINT64_MAX);
     h->memory.assert_handler = assert_handler;
     buf_pool_init(&h->pool, &h->memory);
+    slab_init(&h->flights, &h->memory, LA_MEM_RECOVERY, sizeof(struct tcp_flight), 64, 4);
+    slab_init(&h->runs, &h->memory, LA_MEM_RECOVERY, sizeof(struct run), 64, 1U << 20);
     assert_int_equal(trace_init(&h->trace, &h->memory, 4), 0);
     prng_seed(&h->prng, seed);
     h->env = (struct tcp_env){
         .bufs = &h->pool,
+        .flights = &h->flights,
+        .runs = &h->runs,
         .trace = &h->trace,
         .prng = &h->prng,
         .isn_key = {1, 2},
@@ -100,6 +104,7 @@ void tcp_begin(struct tcp_harness *h, uint32_t iss, uint32_t irs, bool v4, bool 
     la_tcp_options_init(&h->options);
     h->options.sndbuf_bytes = 100000;
     h->options.rcvbuf_bytes = 50000;
+    h->options.cc = (uint8_t)la_cc_find("newreno"); /* its windows are easily told beforehand */
     h->options.window_scale = h->options.timestamps = h->options.sack = false;
     /* The initial sequence number is a clock plus a secret: the clock is set so that it fits. */
     h->env.now_ns = (uint64_t)(iss - tcp_isn(&h->env.isn_key, &h->key, 0).v) * 4000;
@@ -113,6 +118,9 @@ void tcp_finish(struct tcp_harness *h)
     }
     assert_int_equal(h->memory.used[LA_MEM_BUFFERS], 0);
     assert_int_equal(h->memory.used[LA_MEM_TRACE], 0);
+    assert_int_equal(h->memory.used[LA_MEM_RECOVERY], 0);
+    slab_destroy(&h->flights);
+    slab_destroy(&h->runs);
     trace_destroy(&h->trace);
     buf_pool_destroy(&h->pool);
     assert_int_equal(h->memory.held, 0);

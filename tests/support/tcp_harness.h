@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "support/core_memory.h"
+#include "tcp/flight.h"
 #include "tcp/listen.h"
 #include "tcp/tcp.h"
 #include "tcp/time_wait.h"
@@ -57,6 +58,7 @@ struct tcp_harness {
     struct test_memory tm;
     struct memory memory;
     struct buf_pool pool;
+    struct slab flights, runs;
     struct trace trace;
     struct prng prng;
     struct tcp_env env;

@@ -121,7 +121,9 @@ static void check_segment(struct tcp_harness *h, const struct tcb *before, const
     if (len != 0 && !garbage && seq_gt(end, before->snd_max) && reason != LA_PROBE_WINDOW) {
         uint32_t flight = seq_len(before->snd_una, end);
         assert_true(flight <= before->snd_wnd);
-        assert_true(flight <= before->cc.cwnd + 2U * before->mss);
+        if (reason != LA_RTX_PROBE) { /* RFC 8985 7.3 */
+            assert_true(tcp_in_flight(t) <= before->cc.cwnd);
+        }
     }
 }
 
@@ -206,7 +208,7 @@ static uint32_t check_reassembly(const struct tcp_harness *h)
 void tcp_check(struct tcp_harness *h)
 {
     const struct tcb *t = &h->t;
-    assert_true(tcp_invariants(t));
+    assert_true(tcp_invariants(t) && tcp_invariants_deep(t));
     uint32_t charge = check_reassembly(h);
     for (const struct la_buf *b = t->rcv_head; b; b = b->next) {
         charge += buf_charge(b);

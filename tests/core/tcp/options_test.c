@@ -70,6 +70,8 @@ static void numbers(void **state)
     o.r2_retries = 21;
     o.ttl = 22;
     o.tos = 23; /* RFC 9293 MUST-48 */
+    o.cc = 1;
+    o.pacing = true;
     tcp_options_pack(&packed, &o);
     tcp_options_unpack(&back, &packed);
     assert_memory_equal(&o, &back, sizeof(o));

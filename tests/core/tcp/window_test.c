@@ -322,7 +322,7 @@ static void closed_window(struct tcp_harness *h)
         tcp_expect(h, ACK, 3001, 1001, 0);
         tcp_silent(h); /* they are no duplicate ACKs: nothing is retransmitted */
     }
-    assert_int_equal(h->t.flags & TCP_F_RECOVERY, 0);
+    assert_int_not_equal(h->t.phase, CC_RECOVERY);
     tcp_feed(h, &(struct tcp_in){
                     .flags = ACK | URG | FIN, .seq = 1001, .ack = 2001, .len = 1, .urg = 50});
     tcp_expect(h, ACK, 3001, 1001, 0);

@@ -1,0 +1,32 @@
+/* HyStart++ (RFC 9406): leaves the first slow start when the round-trip time grows, before the
+ * queue overflows.
+ *
+ * Rounds are packet-timed. When the smallest of at least eight samples of a round exceeds the last
+ * round's by a threshold, conservative slow start (CSS) begins: a quarter of the growth. It ends in
+ * congestion avoidance after five rounds, the one it began in included; or, when the round-trip
+ * time falls below what it was at its beginning, in slow start again: the exit was a mistake.
+ *
+ * For the first slow start only (4.3), that is while ssthresh is still UINT32_MAX. All zero is the
+ * state at the beginning; 0 stands for the RFC's infinity. */
+#ifndef CC_HYSTART_H
+#define CC_HYSTART_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct hystart {
+    uint32_t last_min_us;     /* lastRoundMinRTT */
+    uint32_t current_min_us;  /* currentRoundMinRTT */
+    uint32_t css_baseline_us; /* cssBaselineMinRtt */
+    uint8_t samples;          /* rttSampleCount, counts to N_RTT_SAMPLE */
+    uint8_t css_rounds;       /* rounds in CSS, this one included; 0: in slow start */
+};
+
+/* An ACK in slow start. `round_start`: it begins a round; `rtt_us`: its sample, 0: none. True: slow
+ * start is over, ssthresh becomes cwnd. */
+bool hystart_acked(struct hystart *h, bool round_start, uint32_t rtt_us);
+
+/* By how much the window grows for `acked` bytes (4.2); paced senders are not held to L. */
+uint32_t hystart_growth(const struct hystart *h, uint32_t acked, uint32_t mss, bool paced);
+
+#endif

@@ -1,0 +1,133 @@
+/* HyStart++, RFC 9406 4.2, step by step. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "cc/hystart.h"
+
+#include <cmocka.h> /* last: it makes `fail` a macro */
+
+/* A round of so many samples of one value. */
+static bool round_of(struct hystart *h, unsigned samples, uint32_t rtt_us)
+{
+    bool over = false;
+    for (unsigned i = 0; i < samples; i++) {
+        over |= hystart_acked(h, i == 0, rtt_us);
+    }
+    return over;
+}
+
+/* RttThresh = max(4 ms, min(lastRoundMinRTT / 8, 16 ms)). */
+static void threshold(void **state)
+{
+    const struct {
+        uint32_t last, thresh;
+    } cases[] = {
+        {1, 4000},      {20000, 4000},   {32000, 4000},   {32008, 4001},
+        {80000, 10000}, {128000, 16000}, {500000, 16000}, {100000000, 16000},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct hystart h = {0};
+        round_of(&h, 10, cases[i].last);
+        round_of(&h, 10, cases[i].last + cases[i].thresh - 1);
+        assert_int_equal(h.css_rounds, 0);
+
+        h = (struct hystart){0};
+        round_of(&h, 10, cases[i].last);
+        round_of(&h, 7, cases[i].last + cases[i].thresh);
+        assert_int_equal(h.css_rounds, 0); /* N_RTT_SAMPLE = 8 */
+        assert_false(hystart_acked(&h, false, cases[i].last + cases[i].thresh));
+        assert_int_equal(h.css_rounds, 1);
+        assert_int_equal(h.css_baseline_us, cases[i].last + cases[i].thresh);
+    }
+}
+
+/* It is the smallest sample of a round that counts, and ACKs without a sample do not. */
+static void smallest_sample(void **state)
+{
+    (void)state;
+    struct hystart h = {0};
+    round_of(&h, 10, 50000);
+    round_of(&h, 9, 90000);
+    assert_int_equal(h.css_rounds, 1);
+
+    h = (struct hystart){0};
+    round_of(&h, 10, 50000);
+    assert_false(hystart_acked(&h, true, 50000));
+    round_of(&h, 0, 0);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_false(hystart_acked(&h, false, 90000));
+    }
+    assert_int_equal(h.css_rounds, 0);
+
+    h = (struct hystart){0};
+    round_of(&h, 10, 50000);
+    round_of(&h, 30, 0);
+    assert_int_equal(h.css_rounds, 0);
+    round_of(&h, 10, 90000); /* the round before had no sample: nothing to compare with */
+    assert_int_equal(h.css_rounds, 0);
+}
+
+/* Five rounds of CSS, the partial one counts; then congestion avoidance. */
+static void css_lasts_five_rounds(void **state)
+{
+    (void)state;
+    struct hystart h = {0};
+    round_of(&h, 10, 50000);
+    round_of(&h, 10, 60000);
+    for (unsigned i = 2; i <= 5; i++) {
+        assert_false(round_of(&h, 10, 60000));
+        assert_int_equal(h.css_rounds, i);
+    }
+    assert_true(hystart_acked(&h, true, 60000));
+}
+
+/* A round-trip time below the baseline: the exit was spurious. */
+static void css_is_left_again(void **state)
+{
+    (void)state;
+    struct hystart h = {0};
+    round_of(&h, 10, 50000);
+    round_of(&h, 10, 60000);
+    assert_false(round_of(&h, 7, 59999));
+    assert_int_equal(h.css_rounds, 2); /* too few samples */
+    assert_false(hystart_acked(&h, false, 59999));
+    assert_int_equal(h.css_rounds, 0);
+    /* HyStart++ goes on in the resumed slow start. */
+    round_of(&h, 8, 59999 + 59999 / 8);
+    assert_int_equal(h.css_rounds, 1);
+    for (unsigned i = 2; i <= 5; i++) {
+        assert_false(round_of(&h, 8, 80000));
+    }
+    assert_true(round_of(&h, 8, 80000));
+}
+
+/* L = 8 unless paced; CSS_GROWTH_DIVISOR = 4. */
+static void growth(void **state)
+{
+    (void)state;
+    struct hystart h = {0};
+    assert_int_equal(hystart_growth(&h, 3000, 1000, false), 3000);
+    assert_int_equal(hystart_growth(&h, 9000, 1000, false), 8000);
+    assert_int_equal(hystart_growth(&h, 9000, 1000, true), 9000);
+    assert_int_equal(hystart_growth(&h, UINT32_MAX, 65535, false), 8 * 65535);
+    h.css_rounds = 1;
+    assert_int_equal(hystart_growth(&h, 3000, 1000, false), 750);
+    assert_int_equal(hystart_growth(&h, 9000, 1000, false), 2000);
+    assert_int_equal(hystart_growth(&h, 9000, 1000, true), 2250);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threshold),
+        cmocka_unit_test(smallest_sample),
+        cmocka_unit_test(css_lasts_five_rounds),
+        cmocka_unit_test(css_is_left_again),
+        cmocka_unit_test(growth),
+    };
+    return cmocka_run_group_tests_name("core/cc/hystart", tests, NULL, NULL);
+}
