@@ -3,7 +3,8 @@
  * A wire segment is the headers of the super-segment with these fields changed: IPv4 total length
  * and identification (counting up) and header checksum, or IPv6 payload length; TCP sequence
  * number, checksum, FIN and PSH (only on the last one, RFC 9293 3.1) and CWR (only on the first,
- * RFC 3168 6.1.2).
+ * RFC 3168 6.1.2). The last is for classic ECN, as the kernel sends it; a stack sets the bit on no
+ * super-segment, because accurate ECN counts with it (RFC 9768 3.3.4).
  *
  * A partial checksum field holds the folded sum of the pseudo-header, so summing from csum_start
  * to the end of the packet with the field in it gives the whole (RFC 1071). */

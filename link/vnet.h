@@ -1,5 +1,9 @@
 /* struct virtio_net_hdr: how checksum and segmentation offload cross into the kernel and back
- * (virtio 1.2, 5.1.6; TUN with IFF_VNET_HDR, AF_PACKET with PACKET_VNET_HDR). */
+ * (virtio 1.2, 5.1.6; TUN with IFF_VNET_HDR, AF_PACKET with PACKET_VNET_HDR).
+ *
+ * Who cuts a super-segment leaves CWR on the first segment alone. That is right for classic ECN and
+ * would change the counter of accurate ECN (RFC 9768 3.3.4), so a stack never sets the bit on a
+ * super-segment; other senders of classic ECN do. */
 #ifndef LINK_VNET_H
 #define LINK_VNET_H
 

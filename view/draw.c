@@ -42,6 +42,7 @@ bool diagram_is_again(enum la_reason reason)
     case LA_RTX_FAST:
     case LA_RTX_PARTIAL:
     case LA_RTX_MTU:
+    case LA_RTX_PROBE_MTU:
     case LA_FIN_AGAIN:
     case LA_TAKE_SYN_AGAIN:
     case LA_TAKE_FIN_AGAIN:

@@ -25,6 +25,8 @@
     X(RTX_PROBE, "尾部丢失探测：末尾的数据丢了吗？")               \
     X(RTX_WINDOW, "重传：当时窗口已关闭，现已打开")                \
     X(RTX_LIMITED, "收到重复 ACK，发送新数据")                     \
+    X(PROBE_MTU, "探测：用比其他更大的报文段发送数据")             \
+    X(RTX_PROBE_MTU, "重传：更大的报文段丢失")                     \
     X(RTX_MTU, "以更小的报文段重传：路径 MTU 变小")                \
     X(FIN, "FIN：本端数据已全部发送")                              \
     X(FIN_AGAIN, "重发 FIN：超时前未被确认")                       \
@@ -34,6 +36,8 @@
     X(ACK_GAP, "重复 ACK：此段之前缺少报文段")                     \
     X(ACK_FILLED, "ACK：空洞已补上")                               \
     X(ACK_DUPLICATE, "ACK：这些字节先前已收到（D-SACK）")          \
+    X(ACK_MARKED, "确认：到达的报文带有拥塞信息")                  \
+    X(ACK_BEFORE_MARK, "确认标记改变之前收到的数据")               \
     X(ACK_WINDOW, "窗口更新：应用已读取数据")                      \
     X(ACK_UNACCEPTABLE, "ACK：收到的报文段落在窗口之外")           \
     X(ACK_TIME_WAIT, "在 TIME-WAIT 中再次确认重发的 FIN")          \
@@ -51,6 +55,7 @@
     X(RST_LISTENER_CLOSED, "复位：监听端在 accept 之前已关闭")     \
     X(RST_USER_TIMEOUT, "复位：用户超时到期")                      \
     X(RST_KEEPALIVE, "复位：保活探测没有应答")                     \
+    X(RST_ECN, "复位：重发的 SYN 请求另一种 ECN")                  \
     X(RST_PROCESS_ENDED, "复位：进程已结束")                       \
     X(UDP_DATAGRAM, "数据报")                                      \
     X(ICMP_ECHO_REPLY, "应答回显请求")                             \
@@ -104,6 +109,7 @@
     X(DROP_FRAGMENT, "分片格式错误")                               \
     X(DROP_FRAGMENT_OVERLAP, "分片相互重叠")                       \
     X(DROP_FRAGMENT_MEMORY, "等待重组的分片过多")                  \
+    X(DROP_FRAGMENT_ECN, "有分片遇到拥塞，只能以丢弃告知")         \
     X(DROP_FRAGMENT_TIME, "其余分片未能按时到达")                  \
     X(DROP_ICMP, "无需应答的 ICMP 报文")                           \
     X(DROP_ICMP_MALFORMED, "ICMP 报文格式错误")                    \
@@ -179,7 +185,11 @@
     X(TIMEOUT_PROBE, "探测定时器到期：末尾数据未被确认")           \
     X(TIMEOUT_REORDER, "乱序定时器到期")                           \
     X(PROBE_REPAIRED, "探测修复了丢失：窗口减小")                  \
+    X(MTU_BLACK_HOLE, "满长报文段无法到达：改用更小的")            \
+    X(MTU_RAISED, "更大的报文段已到达：改用更大的")                \
     X(RENEGED, "对端丢弃了已选择确认的数据")                       \
+    X(MARKS_ANSWERED, "路径给我方报文打了拥塞标记：缩小窗口")      \
+    X(ECN_MANGLED, "路径破坏 ECN：此后发送不带 ECN 的报文")        \
     X(SOFT_ERROR, "收到软差错")                                    \
     X(CLOCK_BACKWARDS, "时钟倒退：沿用上一次的时间")               \
     X(TRACE_LOST, "跟踪记录有丢失：环形缓冲区未及时读取")

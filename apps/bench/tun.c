@@ -29,6 +29,7 @@ static void options_make(struct la_tcp_options *options)
     la_tcp_options_init(options);
     options->sndbuf_bytes = LIVE_SOCKET_BYTES;
     options->rcvbuf_bytes = LIVE_SOCKET_BYTES;
+    options->cc = (uint8_t)la_cc_find("newreno"); /* the kernel's end uses Reno */
 }
 
 static bool end_failed(struct stream_end *e, const char *what, int64_t rc)

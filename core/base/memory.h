@@ -22,6 +22,16 @@ struct memory {
     uint64_t used[LA_MEM_KINDS]; /* bytes of objects in use; LA_MEM_HELD is not counted here */
 };
 
+/* Bytes of objects in use, of all kinds. */
+static inline uint64_t memory_used(const struct memory *m)
+{
+    uint64_t sum = 0;
+    for (unsigned kind = 0; kind < LA_MEM_KINDS; kind++) {
+        sum += m->used[kind];
+    }
+    return sum;
+}
+
 /* NULL when the allocator has none or the budget is spent. The contents are undefined. */
 void *memory_get(struct memory *m, size_t size, size_t align);
 void memory_put(struct memory *m, void *p, size_t size);

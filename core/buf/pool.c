@@ -187,6 +187,45 @@ uint32_t buf_room(const struct la_buf *buf)
     return buf->cap - (uint32_t)(buf->data - buf->mem) - buf->len;
 }
 
+/* Does a payload fill at most 1/`part` of a buffer of this class? */
+static bool wasted(uint32_t len, uint32_t cap, uint32_t part)
+{
+    return len <= (BUF_HEAD + cap) / part;
+}
+
+/* The size of a buffer in which the payload would hold less memory, 0: none. */
+static size_t better_size(const struct la_buf *tail, const struct la_buf *buf, uint32_t part)
+{
+    uint32_t fits = buf->len <= BUF_SMALL ? BUF_SMALL : buf->len <= BUF_MTU ? BUF_MTU : BUF_CHUNK;
+    if (tail && part <= 2 && wasted(buf->len, fits, part)) {
+        return buf->cap == BUF_CHUNK ? 0 : BUF_CHUNK;
+    }
+    return fits < buf->cap && buf->len <= fits ? fits : 0;
+}
+
+struct la_buf *buf_pack(struct buf_pool *pool, struct la_buf *tail, struct la_buf *buf,
+                        uint32_t part)
+{
+    struct la_buf *to = tail;
+    size_t size;
+
+    if (!wasted(buf->len, buf->cap, part)) {
+        return buf;
+    }
+    if (!to || buf->len > buf_room(to)) {
+        size = better_size(tail, buf, part);
+        to = size ? buf_get(pool, size) : NULL;
+        if (!to) {
+            return buf;
+        }
+        to->seq = buf->seq;
+    }
+    mem_copy(to->data + to->len, buf->data, buf->len);
+    to->len += buf->len;
+    buf_put(pool, buf);
+    return to == tail ? NULL : to;
+}
+
 struct la_buf *buf_lend(struct buf_pool *pool, const void *data, uint32_t len, uint64_t owner,
                         uint64_t cookie)
 {

@@ -83,6 +83,14 @@ static inline uint32_t buf_charge(const struct la_buf *buf)
 /* Room behind the last byte. 0 for a lent buffer and for one with other owners. */
 uint32_t buf_room(const struct la_buf *buf);
 
+/* A payload that fills at most 1/`part` of its buffer moves, so that what is kept does not hold
+ * several times its size: behind the bytes of `tail` (NULL: there is none before it), or into a
+ * buffer that fits better. For a part of 2 that is also a large one, if `tail` has no room any
+ * more: what comes next moves behind it. Returns the buffer the payload is in (`seq` goes with it),
+ * or NULL: it was appended to `tail`. Without memory it stays where it is. */
+struct la_buf *buf_pack(struct buf_pool *pool, struct la_buf *tail, struct la_buf *buf,
+                        uint32_t part);
+
 /* Gives one reference of each buffer of a list (linked by next) back. */
 void buf_put_list(struct buf_pool *pool, struct la_buf *buf);
 

@@ -131,7 +131,6 @@ void bbr_advance_latest(struct bbr *b, const struct bbr_sample *rs);
 void bbr_update_min_rtt(struct bbr *b, const struct cc_ack *ack);
 void bbr_note_loss(struct cc *cc);
 void bbr_save_cwnd(struct cc *cc);
-void bbr_save_state(struct cc *cc);
 
 /* ---- bbr_state.c ----------------------------------------------------------------------------- */
 

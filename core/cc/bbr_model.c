@@ -154,8 +154,7 @@ static void update_max_bw(struct bbr *b, const struct bbr_sample *rs)
     }
 }
 
-/* 5.5.10.3: the short-term model follows what was delivered in a round trip with losses. The draft
- * begins with cwnd; after a timeout that is a segment, so the window before counts. */
+/* 5.5.10.3: the short-term model follows what was delivered in a round trip with losses. */
 static void adapt_lower_bounds(struct cc *cc)
 {
     struct bbr *b = cc->state;
@@ -167,7 +166,7 @@ static void adapt_lower_bounds(struct cc *cc)
         b->bw_shortterm = bbr_max_bw(b);
     }
     if (b->inflight_shortterm == INFINITE) {
-        b->inflight_shortterm = b->recovering ? most_u32(cc->cwnd, b->prior_cwnd) : cc->cwnd;
+        b->inflight_shortterm = cc->cwnd;
     }
     b->bw_shortterm = most_u64(b->bw_latest, b->bw_shortterm * BBR_BETA_PERCENT / 100);
     b->inflight_shortterm =
@@ -259,7 +258,7 @@ void bbr_save_cwnd(struct cc *cc)
 
 /* 5.5.11.1: SaveStateUponLoss(), once an episode: what a later loss of the same episode finds has
  * been reduced already. */
-void bbr_save_state(struct cc *cc)
+static void save_state(struct cc *cc)
 {
     struct bbr *b = cc->state;
     bbr_save_cwnd(cc);
@@ -281,5 +280,5 @@ void bbr_note_loss(struct cc *cc)
         b->loss_round_delivered = b->delivered;
     }
     b->loss_in_round = true;
-    bbr_save_state(cc);
+    save_state(cc);
 }

@@ -127,8 +127,10 @@ void cwv_timeout(struct cwv *w)
 
 void cwv_undo(struct cc *cc, uint64_t now_ns)
 {
+    struct cwv *w = cc->state;
     (void)now_ns;
-    cwv_timeout(cc->state);
+    cwv_timeout(w);
+    w->lost = 0;
 }
 
 /* RFC 7661 4.4.1: the end of recovery. */

@@ -19,35 +19,54 @@ static uint32_t rtt_thresh_us(uint32_t last_min_us)
     return eighth < MAX_RTT_THRESH_US ? eighth : MAX_RTT_THRESH_US;
 }
 
+/* Eight samples in a row behind a queue of half a round trip: that is no jitter, the path is full.
+ * Five rounds more, a quarter larger each, would only fill the queue. */
+static bool queue_confirms(const struct hystart *h)
+{
+    return h->block_min_us - h->least_us >= h->least_us / 2;
+}
+
+static void smaller(uint32_t *least_us, uint32_t rtt_us)
+{
+    if (*least_us == 0 || rtt_us < *least_us) {
+        *least_us = rtt_us;
+    }
+}
+
+static bool new_round(struct hystart *h)
+{
+    h->last_min_us = h->current_min_us;
+    h->current_min_us = 0;
+    h->block_min_us = 0;
+    h->samples = 0;
+    return h->css_rounds > 0 && ++h->css_rounds > CSS_ROUNDS;
+}
+
 bool hystart_acked(struct hystart *h, bool round_start, uint32_t rtt_us)
 {
-    if (round_start) {
-        h->last_min_us = h->current_min_us;
-        h->current_min_us = 0;
-        h->samples = 0;
-        if (h->css_rounds > 0 && ++h->css_rounds > CSS_ROUNDS) {
-            return true;
-        }
+    if (round_start && new_round(h)) {
+        return true;
     }
     if (rtt_us == 0) {
         return false;
     }
-    if (h->current_min_us == 0 || rtt_us < h->current_min_us) {
-        h->current_min_us = rtt_us;
-    }
-    if (h->samples < N_RTT_SAMPLE && ++h->samples < N_RTT_SAMPLE) {
+    smaller(&h->current_min_us, rtt_us);
+    smaller(&h->block_min_us, rtt_us);
+    smaller(&h->least_us, rtt_us);
+    if (++h->samples < N_RTT_SAMPLE) {
         return false;
     }
-    if (h->css_rounds > 0) {
-        if (h->current_min_us < h->css_baseline_us) {
-            h->css_rounds = 0;
-        }
-    } else if (h->last_min_us != 0 && h->current_min_us >= h->last_min_us &&
-               h->current_min_us - h->last_min_us >= rtt_thresh_us(h->last_min_us)) {
-        h->css_baseline_us = h->current_min_us;
+    if (h->css_rounds > 0 && h->block_min_us < h->css_baseline_us) {
+        h->css_rounds = 0;
+    } else if (h->css_rounds == 0 && h->last_min_us != 0 && h->block_min_us >= h->last_min_us &&
+               h->block_min_us - h->last_min_us >= rtt_thresh_us(h->last_min_us)) {
+        h->css_baseline_us = h->block_min_us;
         h->css_rounds = 1;
     }
-    return false;
+    bool over = h->css_rounds > 1 && queue_confirms(h);
+    h->block_min_us = 0;
+    h->samples = 0;
+    return over;
 }
 
 uint32_t hystart_growth(const struct hystart *h, uint32_t acked, uint32_t mss, bool paced)

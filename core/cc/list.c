@@ -1,4 +1,4 @@
-/* Which congestion controllers there are. */
+/* Which congestion controllers there are (RFC 9293 3.8.2, MAY-18). */
 #include "base/mem.h"
 #include "cc/cc.h"
 

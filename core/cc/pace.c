@@ -48,30 +48,33 @@ static uint64_t time_of(uint32_t bytes, uint64_t bps, uint64_t *rest)
 
 uint32_t pace_budget(struct pace *p, uint64_t now_ns)
 {
+    bool goes_on = now_ns == p->granted_ns;
     if (p->bps == 0) {
         return UINT32_MAX;
+    }
+    if (goes_on && p->left > 0) {
+        return p->left;
     }
     if (now_ns < p->due_ns) {
         p->held = true;
         return 0;
     }
-    /* Who waited, or goes on in the same instant, may be late by a piece. */
-    uint64_t rest = 0, late = 0;
-    if (p->held || now_ns == p->granted_ns) {
-        late = time_of(p->quantum, p->bps, &rest);
-    }
-    p->held = false;
-    p->granted_ns = now_ns;
+    /* Who waited, and who goes on in the same instant, may be late by a piece. */
+    uint64_t rest = 0, late = p->held || goes_on ? time_of(p->quantum, p->bps, &rest) : 0;
     if (now_ns - p->due_ns > late) {
         p->due_ns = now_ns - late;
         p->rest = 0;
     }
-    return p->quantum;
+    p->held = false;
+    p->granted_ns = now_ns;
+    p->left = p->quantum;
+    return p->left;
 }
 
 void pace_sent(struct pace *p, uint32_t bytes)
 {
     if (p->bps != 0) {
         p->due_ns += time_of(bytes, p->bps, &p->rest);
+        p->left -= bytes < p->left ? bytes : p->left;
     }
 }

@@ -8,8 +8,8 @@
  * The calls, when there is something to send and the window allows it:
  *
  *   budget = pace_budget(&p, now)     0: come back at p.due_ns
- *   ... send at most `budget` bytes (a super-segment), then pace_sent(&p, bytes) once
- *   ... ask again */
+ *   ... send something, at most `budget` bytes, then pace_sent(&p, bytes)
+ *   ... ask again; a piece may leave in parts, as long as that is in the same instant */
 #ifndef CC_PACE_H
 #define CC_PACE_H
 
@@ -22,6 +22,7 @@ struct pace {
     uint64_t granted_ns; /* when the last one was allowed */
     uint64_t rest;       /* behind due_ns, in bps-ths of a nanosecond */
     uint32_t quantum;    /* bytes of a piece */
+    uint32_t left;       /* of the last piece */
     bool held;           /* a sender was told to wait since then */
 };
 

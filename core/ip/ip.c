@@ -120,6 +120,12 @@ uint32_t ip_path_mtu(const struct ip *ip, const struct la_addr *dst, uint8_t lin
     return ip_pmtu_get(&ip->pmtu, dst, ip_link(ip, link)->mtu, now_ns);
 }
 
+uint32_t ip_pmtu_found(struct ip *ip, const struct la_addr *dst, uint8_t link, uint32_t mtu,
+                       uint64_t now_ns)
+{
+    return ip_pmtu_confirm(&ip->pmtu, dst, mtu, ip_link(ip, link)->mtu, now_ns);
+}
+
 uint32_t ip_pmtu_learn(struct ip *ip, const struct la_addr *dst, uint8_t link, uint32_t mtu,
                        uint64_t now_ns)
 {

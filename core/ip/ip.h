@@ -186,6 +186,10 @@ bool ip_is_unicast(const struct ip *ip, const struct la_addr *addr);
 /* The path's MTU now, which ageing may have raised again since ip_route(). */
 uint32_t ip_path_mtu(const struct ip *ip, const struct la_addr *dst, uint8_t link, uint64_t now_ns);
 
+/* A transport has found by probing that the path takes packets of `mtu`, and no larger ones. */
+uint32_t ip_pmtu_found(struct ip *ip, const struct la_addr *dst, uint8_t link, uint32_t mtu,
+                       uint64_t now_ns);
+
 /* Learns the MTU of the path to `dst` from an error that the transport believes. Returns the MTU
  * that holds now. */
 uint32_t ip_pmtu_learn(struct ip *ip, const struct la_addr *dst, uint8_t link, uint32_t mtu,

@@ -71,3 +71,13 @@ uint32_t ip_pmtu_set(struct ip_pmtu *p, const struct la_addr *dst, uint32_t mtu,
         (struct ip_pmtu_entry){.dst = *dst, .until_ns = now_ns + IP_PMTU_AGE_NS, .mtu = mtu};
     return mtu;
 }
+
+uint32_t ip_pmtu_confirm(struct ip_pmtu *p, const struct la_addr *dst, uint32_t mtu,
+                         uint32_t link_mtu, uint64_t now_ns)
+{
+    const struct ip_pmtu_entry *known = find(p, dst);
+    if (known) {
+        p->entries[known - p->entries] = p->entries[--p->count];
+    }
+    return ip_pmtu_set(p, dst, mtu, link_mtu, now_ns);
+}

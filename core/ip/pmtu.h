@@ -9,7 +9,9 @@
  * MTU multiplies our packets (RFC 5927 7.2). A report of 0 is from a router older than RFC 1191:
  * the next plateau below the packet's length is taken (RFC 1191 7.1).
  *
- * Invariants: an entry never raises its MTU; count <= IP_PMTU_MAX. */
+ * What a transport finds by probing (RFC 4821 5.2) is more than a report: it may raise an entry.
+ *
+ * Invariants: a report never raises an entry's MTU; count <= IP_PMTU_MAX. */
 #ifndef IP_PMTU_H
 #define IP_PMTU_H
 
@@ -47,5 +49,9 @@ uint32_t ip_pmtu_reported(bool v6, uint32_t reported, uint32_t packet);
 /* Enters an MTU below `link_mtu`; returns what holds now. */
 uint32_t ip_pmtu_set(struct ip_pmtu *p, const struct la_addr *dst, uint32_t mtu, uint32_t link_mtu,
                      uint64_t now_ns);
+
+/* Enters an MTU that was found by probing, higher or lower; returns what holds now. */
+uint32_t ip_pmtu_confirm(struct ip_pmtu *p, const struct la_addr *dst, uint32_t mtu,
+                         uint32_t link_mtu, uint64_t now_ns);
 
 #endif

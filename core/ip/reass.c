@@ -12,6 +12,9 @@
 
 #define PACKET_MAX 65535
 
+#define ECN_NOT_ECT 0 /* the ECN field (RFC 3168 5) */
+#define ECN_CE      3
+
 void ip_reass_init(struct ip_reass *r, struct buf_pool *pool)
 {
     mem_zero(r, sizeof(*r));
@@ -276,10 +279,19 @@ static bool malformed(const struct ip_fragment *f)
            end + f->header_len - (la_addr_is_v4(&f->src) ? 0U : WIRE_IPV6_HEADER) > PACKET_MAX;
 }
 
+static uint8_t ecn_field(const struct ip_fragment *f)
+{
+    return (la_addr_is_v4(&f->src) ? f->header[1] : f->header[1] >> 4) & 3;
+}
+
 /* Makes the fields of the headers those of a packet that never was in pieces. */
 static void heal_header(uint8_t *p, const struct ip_set *s)
 {
-    if (la_addr_is_v4(&s->src)) {
+    bool v4 = la_addr_is_v4(&s->src);
+    if (s->ecn & 1 << ECN_CE) {
+        p[1] |= (uint8_t)(v4 ? ECN_CE : ECN_CE << 4);
+    }
+    if (v4) {
         store_be16(p + 2, (uint16_t)(s->header_len + s->total));
         store_be16(p + 6, 0);
         wire_checksum_store(p + WIRE_IPV4_CHECKSUM_OFFSET, 0);
@@ -297,6 +309,9 @@ static enum la_reason join(struct ip_reass *r, struct ip_set *s, struct ip_whole
     uint32_t counted = s->header_len - (la_addr_is_v4(&s->src) ? 0U : WIRE_IPV6_HEADER) + s->total;
     if (counted > PACKET_MAX) { /* the first fragment's headers were longer than the last one's */
         return LA_DROP_FRAGMENT;
+    }
+    if ((s->ecn & 1 << ECN_CE) && (s->ecn & 1 << ECN_NOT_ECT)) {
+        return LA_DROP_FRAGMENT_ECN; /* RFC 3168 5.3: it can be told only by a loss */
     }
     struct la_buf *buf = buf_get(r->pool, s->header_len + s->total);
     if (!buf) {
@@ -317,7 +332,7 @@ static enum la_reason join(struct ip_reass *r, struct ip_set *s, struct ip_whole
     return LA_TAKE_FRAGMENT;
 }
 
-/* Notes what only the first and the last fragment tell. */
+/* Notes what only the first and the last fragment tell, and what all have in common. */
 static void note_ends(struct ip_set *s, const struct ip_fragment *f)
 {
     if (f->offset == 0) {
@@ -330,6 +345,7 @@ static void note_ends(struct ip_set *s, const struct ip_fragment *f)
         s->total = f->offset + f->len;
     }
     s->to_unicast = s->to_unicast && f->to_unicast;
+    s->ecn |= (uint8_t)(1 << ecn_field(f));
 }
 
 /* Everything but taking the buffer: the reason to drop the fragment, or LA_TAKE_FRAGMENT. */

@@ -13,6 +13,8 @@
  * where RFC 791 would let the later bytes win: nobody sends them honestly): the set stays, empty,
  * until its time is over. An exact duplicate is dropped alone (RFC 8200 4.5).
  *
+ * Congestion that a fragment met is met by the whole (RFC 3168 5.3).
+ *
  * Invariants: the fragments of a set do not overlap; `bytes` is the sum of their charges; `have`
  * the sum of their lengths; nothing reaches beyond 65535 bytes. */
 #ifndef IP_REASS_H
@@ -65,6 +67,7 @@ struct ip_set {
     uint16_t next_at;
     uint8_t next;
     uint8_t link;
+    uint8_t ecn;     /* ECN fields of the fragments: a bit each, 1 << field */
     bool poisoned;   /* overlapped: what comes is dropped */
     bool to_unicast; /* of every fragment */
 };

@@ -95,3 +95,20 @@ size_t ip_template_write(const struct ip_template *t, uint8_t *p, uint32_t trans
     wire_checksum_store(h + WIRE_IPV4_CHECKSUM_OFFSET, (uint16_t)~wire_fold(sum));
     return t->len;
 }
+
+void ip_template_put_ecn(const struct ip_template *t, uint8_t *p, uint8_t field)
+{
+    uint8_t *h = p + t->ip_at;
+    if (!ip_template_is_v4(t)) {
+        h[1] = (uint8_t)((h[1] & ~0x30) | (field & 3) << 4);
+        return;
+    }
+    uint16_t sum;
+    uint8_t tos = (uint8_t)((h[1] & ~3) | (field & 3));
+    mem_copy(&sum, h + WIRE_IPV4_CHECKSUM_OFFSET, sizeof(sum));
+    /* HC' = ~(~HC + ~m + m'); the rest of the 16-bit word stays and adds up to nothing. */
+    uint32_t change = (uint16_t)~ip_sum_field(h[1]) + ip_sum_field(tos);
+    h[1] = tos;
+    wire_checksum_store(h + WIRE_IPV4_CHECKSUM_OFFSET,
+                        (uint16_t)~wire_fold(wire_sum_add((uint16_t)~sum, change)));
+}

@@ -73,6 +73,11 @@ static inline uint32_t ip_template_pseudo(const struct ip_template *t, uint32_t 
     return wire_sum_add(t->pseudo, ip_sum_field(transport_len));
 }
 
+/* Changes the ECN field (RFC 3168 5) of an IP header that ip_template_write() wrote to `p`, and
+ * with it the checksum of IPv4 (RFC 1624 3): the field differs from packet to packet of a
+ * connection. */
+void ip_template_put_ecn(const struct ip_template *t, uint8_t *p, uint8_t field);
+
 /* Writes t->len bytes for a packet with `transport_len` bytes behind the IP header; returns t->len.
  * `p` has room for IP_TEMPLATE_MAX bytes, all of which may be written.
  * `id` is the IPv4 identification: any for packets with DF (RFC 6864 4.1), so 0 will do. */

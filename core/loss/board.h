@@ -31,6 +31,7 @@ enum run_flag {
     RUN_EVER_RTX = 0x08,    /* was sent more than once (Karn) */
     RUN_APP_LIMITED = 0x10, /* left when the application had no more to send */
     RUN_PROBE = 0x20,       /* its last transmission was a tail loss probe */
+    RUN_MTU_PROBE = 0x40,   /* left in a packet larger than the rest (RFC 4821) */
 };
 
 /* 64 bytes: a cache line. Times of rate samples are microseconds modulo 2^32. */

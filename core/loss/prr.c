@@ -68,22 +68,3 @@ void prr_sent(struct prr *p, uint32_t bytes)
 {
     p->out += bytes;
 }
-
-uint32_t prr_estimate(struct prr *p, uint32_t acked, bool duplicate, uint32_t mss)
-{
-    uint64_t delivered = 0;
-    if (acked != 0) {
-        delivered = acked > p->dup_bytes ? acked - p->dup_bytes : 0;
-        p->dup_bytes = p->dup_bytes > acked ? p->dup_bytes - acked : 0;
-    } else if (duplicate) {
-        delivered = mss;
-        p->dup_bytes = (uint32_t)min_u64((uint64_t)p->dup_bytes + mss, p->recover_fs);
-    }
-    uint64_t room = p->recover_fs > p->delivered ? p->recover_fs - p->delivered : 0;
-    return (uint32_t)min_u64(delivered, room);
-}
-
-uint32_t prr_estimated_flight(const struct prr *p, uint32_t flight)
-{
-    return flight > p->dup_bytes ? flight - p->dup_bytes : 0;
-}

@@ -14,7 +14,6 @@ struct prr {
     uint64_t out;        /* prr_out */
     uint32_t recover_fs; /* RecoverFS: in flight when recovery began */
     uint32_t cwnd;       /* the window that the last ACK led to */
-    uint32_t dup_bytes;  /* without SACK: delivered by duplicate ACKs and not acknowledged yet */
 };
 
 /* Recovery begins. RecoverFS (RFC 9937 6.1) is what was outstanding and not SACKed before the ACK
@@ -39,12 +38,5 @@ uint32_t prr_acked(struct prr *p, const struct prr_ack *in);
 
 /* RFC 9937 6.3: bytes left in recovery, retransmissions included. */
 void prr_sent(struct prr *p, uint32_t bytes);
-
-/* RFC 9937 6.2, without SACK. DeliveredData of an ACK that acknowledged `acked` bytes cumulatively
- * or was a duplicate: a segment for each duplicate ACK, taken back when data is acknowledged, and
- * no more in all than RecoverFS, whatever a peer sends. */
-uint32_t prr_estimate(struct prr *p, uint32_t acked, bool duplicate, uint32_t mss);
-/* inflight then: `flight` without what duplicate ACKs told of. */
-uint32_t prr_estimated_flight(const struct prr *p, uint32_t flight);
 
 #endif

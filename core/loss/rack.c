@@ -6,7 +6,8 @@
  * time, RACK.rtt is that of the one that left last, in whatever order they are told (step 2 wants
  * them sorted by the time they left).
  *
- * Invariants: xmit_ns and end never go back, nor does fack; reo_wnd_mult is at least 1. */
+ * Invariants: xmit_ns and end never go back, but after rack_retract(), nor does fack; reo_wnd_mult
+ * is at least 1. */
 #include "loss/rack.h"
 
 #define PERSIST    16 /* RFC 8985 6.2, step 4: RACK.reo_wnd_persist */

@@ -33,6 +33,14 @@ struct rack_delivery {
 
 void rack_init(struct rack *r, seq32 una);
 
+/* A recovery was a mistake: what was taken for the delivery of a retransmission was an original's,
+ * and what RACK concluded from it about all that left between them is void. The next delivery
+ * counts anew. */
+static inline void rack_retract(struct rack *r)
+{
+    r->started = false;
+}
+
 /* RFC 8985 6.2, steps 2 and 3. `min_rtt_us` 0: unknown. The runs of one ACK come in ascending order
  * of sequence number, or step 3 takes the order of the calls for reordering in the network. */
 void rack_delivered(struct rack *r, const struct rack_delivery *d, uint64_t now_ns,
@@ -43,6 +51,13 @@ void rack_delivered(struct rack *r, const struct rack_delivery *d, uint64_t now_
 bool rack_dsack(struct rack *r, seq32 una, seq32 nxt);
 /* RFC 8985 6.2, step 4: fast or RTO recovery ended, by an ACK that did not make the window grow. */
 void rack_recovered(struct rack *r);
+
+/* A recovery has turned out a mistake: what was sent again had only been late. Step 3 cannot see
+ * that, for it does not look at what was sent again (RFC 8985 5.3: RACK.reordering_seen). */
+static inline void rack_reordered(struct rack *r)
+{
+    r->reordering_seen = true;
+}
 
 /* RFC 8985 6.2, step 4: the reordering window. `dup_thresh`: at least three segments were SACKed.
  */

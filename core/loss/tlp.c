@@ -5,6 +5,9 @@
  * last one. */
 #include "loss/rack.h"
 
+/* G of RFC 6298: a timer finer than the clock would run out for nothing on short paths. */
+#define CLOCK_US 1000
+
 #define PTO_INITIAL_US 1000000U /* RFC 8985 7.2: as the RTO without a sample, RFC 6298 2.1 */
 
 void tlp_reset(struct tlp *p)
@@ -25,6 +28,7 @@ uint32_t tlp_pto_us(uint32_t srtt_us, uint32_t flight_segs, uint32_t max_ack_us,
     uint64_t pto_us = PTO_INITIAL_US;
     if (srtt_us != 0) {
         pto_us = 2 * (uint64_t)srtt_us;
+        pto_us = pto_us > CLOCK_US ? pto_us : CLOCK_US;
         if (flight_segs == 1) {
             pto_us += max_ack_us; /* the peer may wait for a second segment */
         }

@@ -63,6 +63,7 @@ static const struct field fields[] = {
     {LA_IPPROTO_TCP, LA_TCP_KEEPCNT, AT(keepcnt), FIELD_U8, 0, 1, COUNT_MAX},
     {LA_IPPROTO_TCP, LA_TCP_SYNCNT, AT(syn_retries), FIELD_U8, 0, 1, COUNT_MAX},
     {LA_IPPROTO_TCP, LA_TCP_LINGER2, AT(fin_wait_2_s), FIELD_U32, 0, 1, SECONDS_MAX},
+    {LA_IPPROTO_TCP, LA_TCP_ECN, AT(ecn), FIELD_U8, 0, LA_ECN_OFF, LA_ECN_ACCURATE},
     {LA_IPPROTO_TCP, LA_TCP_USER_TIMEOUT, AT(user_timeout_ms), FIELD_U32, 0, 0, INT_MAX},
 };
 
@@ -311,6 +312,18 @@ static int mss_in_force(struct la_sock_table *t, struct sock *s, int wish)
     return wish ? wish : MSS_UNKNOWN;
 }
 
+/* A buffer of which nobody has said how large it is to be: as large as it is now, 0 before there is
+ * a connection. */
+static int buffer_in_force(struct la_sock_table *t, struct sock *s, int name, int wish)
+{
+    struct la_tcp_info info;
+    if (wish == 0 && sock_role(t, s) == SOCK_CONNECTED &&
+        la_tcp_info(t->stack, s->handle, &info) == LA_OK) {
+        return (int)(name == LA_SO_SNDBUF ? info.sndbuf_bytes : info.rcvbuf_bytes);
+    }
+    return wish;
+}
+
 static int get_number(struct la_sock_table *t, struct sock *s, int level, int name, int *value)
 {
     struct la_tcp_options options;
@@ -325,6 +338,9 @@ static int get_number(struct la_sock_table *t, struct sock *s, int level, int na
     *value = field_get(f, &options);
     if (level == LA_IPPROTO_TCP && name == LA_TCP_MAXSEG) {
         *value = mss_in_force(t, s, *value);
+    }
+    if (level == LA_SOL_SOCKET && (name == LA_SO_SNDBUF || name == LA_SO_RCVBUF)) {
+        *value = buffer_in_force(t, s, name, *value);
     }
     return LA_OK;
 }

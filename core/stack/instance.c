@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "tcp/flight.h"
+#include "tcp/path.h"
 
 void la_config_init(struct la_config *c)
 {
@@ -14,6 +15,8 @@ void la_config_init(struct la_config *c)
     c->time_wait_max = 1U << 18;
     c->sockets_max = 1U << 12;
     c->trace_rings_max = 256;
+    c->sndbuf_initial = c->rcvbuf_initial = 256 * 1024;
+    c->sndbuf_max = c->rcvbuf_max = 255 * 1024 * 1024; /* twice 10 Gbit/s x 100 ms */
     c->msl_ns = 30 * LA_NS_PER_S; /* docs/deviations.md: RFC 9293 names 2 min */
     c->port_first = 32768;        /* RFC 6056 3.2: a large range; Linux's, so captures look alike */
     c->port_last = 60999;
@@ -55,6 +58,8 @@ static void init_slabs(struct la_stack *s)
               c->sockets_max);
     slab_init(&s->flights, &s->memory, LA_MEM_RECOVERY, sizeof(struct tcp_flight), 64,
               c->conns_max);
+    slab_init(&s->tcp_paths, &s->memory, LA_MEM_RECOVERY, sizeof(struct tcp_path), 8, c->conns_max);
+    slab_init(&s->ecns, &s->memory, LA_MEM_CONNECTIONS, TCP_ECN_BYTES, 8, c->conns_max);
     uint64_t runs = c->memory_max / RUNS_SHARE / sizeof(struct run);
     slab_init(&s->runs, &s->memory, LA_MEM_RECOVERY, sizeof(struct run), 64,
               runs < RUNS_MAX ? (uint32_t)runs + 1 : RUNS_MAX);
@@ -76,6 +81,23 @@ static void init_lists(struct la_stack *s)
     }
 }
 
+static uint32_t least32(uint64_t a, uint64_t b)
+{
+    return (uint32_t)(a < b ? a : b);
+}
+
+/* No connection may have more than a quarter of the memory in a buffer of which nobody has said how
+ * large it is to be. */
+static struct tcp_sizes sizes_of(const struct la_config *c)
+{
+    uint64_t most = c->memory_max / 4 < TCP_WINDOW_MAX ? c->memory_max / 4 : TCP_WINDOW_MAX;
+    struct tcp_sizes s = {.snd_max = least32(c->sndbuf_max, most),
+                          .rcv_max = least32(c->rcvbuf_max, most)};
+    s.snd_initial = least32(c->sndbuf_initial, s.snd_max);
+    s.rcv_initial = least32(c->rcvbuf_initial, s.rcv_max);
+    return s;
+}
+
 static void init_env(struct la_stack *s, uint64_t now_ns)
 {
     s->env = (struct tcp_env){
@@ -83,6 +105,9 @@ static void init_env(struct la_stack *s, uint64_t now_ns)
         .bufs = &s->pool,
         .flights = &s->flights,
         .runs = &s->runs,
+        .paths = &s->tcp_paths,
+        .sizes = sizes_of(&s->config),
+        .ecns = &s->ecns,
         .trace = &s->trace,
         .prng = &s->prng,
         .isn_key = random_key(&s->prng),
@@ -149,6 +174,8 @@ void la_stack_destroy(struct la_stack *s)
     slab_destroy(&s->endpoints);
     slab_destroy(&s->flights);
     slab_destroy(&s->runs);
+    slab_destroy(&s->tcp_paths);
+    slab_destroy(&s->ecns);
     trace_destroy(&s->trace);
     buf_pool_destroy(&s->pool);
     struct memory memory = s->memory;

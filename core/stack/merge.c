@@ -5,8 +5,8 @@
 
 static bool plain(const struct tcp_segment *seg)
 {
-    return (seg->h.flags & ~(unsigned)LA_TH_PSH) == LA_TH_ACK && seg->len != 0 && seg->segs == 1 &&
-           (seg->h.options & ~(unsigned)WIRE_TCP_TS) == 0;
+    return (seg->h.flags & ~(unsigned)(LA_TH_PSH | ECN_FLAGS)) == LA_TH_ACK && seg->len != 0 &&
+           seg->segs == 1 && (seg->h.options & ~(unsigned)WIRE_TCP_TS) == 0;
 }
 
 static bool headers_agree(const struct tcp_segment *a, const struct tcp_segment *b)
@@ -14,7 +14,7 @@ static bool headers_agree(const struct tcp_segment *a, const struct tcp_segment 
     return a->h.ack == b->h.ack && a->h.wnd == b->h.wnd && a->h.options == b->h.options &&
            (!(a->h.options & WIRE_TCP_TS) ||
             (a->h.tsval == b->h.tsval && a->h.tsecr == b->h.tsecr)) &&
-           a->tos == b->tos;
+           a->tos == b->tos && ((a->h.flags ^ b->h.flags) & ECN_FLAGS) == 0;
 }
 
 static void keep_push(struct tcp_segment *seg)

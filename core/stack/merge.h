@@ -2,9 +2,10 @@
  * one, and save the search for the connection and the gate.
  *
  * Only segments with ACK, and perhaps PSH, and equal acknowledgment, window, options (timestamps
- * included), DS field and ECN merge; never super-segments of a link. The count is kept, each piece
- * keeps its buffer and its PSH; all arrive at the batch's time. Merged or not, the trace and the
- * ACKs that leave are the same. One group is open at a time: a segment that does not fit closes it.
+ * included), DS field, ECN field and ECN flags merge; never super-segments of a link. The count is
+ * kept, each piece keeps its buffer and its PSH; all arrive at the batch's time. Merged or not, the
+ * trace and the ACKs that leave are the same. One group is open at a time: a segment that does not
+ * fit closes it.
  */
 #ifndef STACK_MERGE_H
 #define STACK_MERGE_H

@@ -4,6 +4,8 @@
  * Connections with something to send stand in their link's queue and take turns of a burst. */
 #include "stack/stack.h"
 
+#include "tcp/path.h"
+
 #define BURST_SEGMENTS 16
 
 /* ---- queues --------------------------------------------------------------------------------- */
@@ -70,7 +72,7 @@ int stack_path(struct la_stack *s, uint32_t index, struct path_slot **out)
     }
     /* MUST-49: TTL; SHLD-22: the Diffserv field goes to IP unchanged. */
     ip_template_make(&slot->template, &s->ip.routes, &slot->path, &c->tcb.key.raddr, WIRE_PROTO_TCP,
-                     c->tcb.opt.tos, c->tcb.opt.ttl);
+                     c->tcb.opt.tos & (uint8_t)~3, c->tcb.opt.ttl);
     slot->conn = c->tcb.conn;
     slot->version = s->path_version;
     return LA_OK;
@@ -120,6 +122,10 @@ static void send_segment(struct la_stack *s, uint32_t index, struct tcp_plan *pl
      * several, which count on from this one. */
     uint8_t headers[IP_TEMPLATE_MAX]; /* all of which may be written: more than go to the frame */
     ip_template_write(&slot->template, headers, len, (uint16_t)t->segs_out);
+    enum ecn_field field = tcp_ecn_field(t, plan);
+    if (field != ECN_NOT_ECT) {
+        ip_template_put_ecn(&slot->template, headers, (uint8_t)field);
+    }
     mem_copy(f->head, headers, slot->template.len);
     f->link = link;
     tcp_sent(t, &s->env, plan, &h);
@@ -187,8 +193,8 @@ static void take_turn(struct turn *turn, uint32_t index)
         wait_for_neighbour(s, index);
         return;
     }
-    if (!err && slot->path.mtu < c->tcb.path_mtu) {
-        tcp_set_mss(&c->tcb, slot->path.mtu);
+    if (!err) {
+        tcp_mtu_told(&c->tcb, &s->env, slot->path.mtu, ip_link(&s->ip, slot->path.link)->mtu);
     }
     stack_output_unqueue(s, c, index);
     if (err) {

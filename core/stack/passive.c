@@ -6,6 +6,7 @@
 #include "stack/stack.h"
 
 #include "base/mem.h"
+#include "tcp/path.h"
 
 /* 1, 2, 4 ... 60 s (RFC 6298 5.5, 2.5). */
 static uint32_t interval_ms(uint32_t retries)
@@ -23,6 +24,12 @@ static uint32_t path_mtu(struct la_stack *s, const struct flow_key *key)
     return path.mtu;
 }
 
+/* Neither SYN-ACKs nor pure ACKs are ECT (RFC 3168 6.1.1, 6.1.4). */
+static uint8_t not_ect(uint8_t tos)
+{
+    return (uint8_t)(tos & ~3);
+}
+
 /* ---- half-open records ---------------------------------------------------------------------- */
 
 static void answer(struct la_stack *s, uint32_t index, enum la_reason why)
@@ -31,7 +38,9 @@ static void answer(struct la_stack *s, uint32_t index, enum la_reason why)
     const struct endpoint *e = stack_endpoint_at(s, h->listener);
     struct wire_tcp syn_ack;
     tcp_syn_ack(&h->shake, &h->key, &e->options, path_mtu(s, &h->key), &s->env, false, &syn_ack);
-    stack_reply(s, &h->key, &syn_ack, e->options.tos, LA_TCP_SYN_RECEIVED, why, h->conn);
+    syn_ack.flags |= ecn_shake_answer(&h->shake.ecn, h->retries);
+    (void)ecn_shake_option(&h->shake.ecn, why != LA_SYN_ACK, &syn_ack);
+    stack_reply(s, &h->key, &syn_ack, not_ect(e->options.tos), LA_TCP_SYN_RECEIVED, why, h->conn);
 }
 
 static void file_half_open(struct la_stack *s, uint32_t index)
@@ -80,6 +89,19 @@ static enum la_reason new_half_open(struct la_stack *s, struct arrival *a, uint3
     return LA_TAKE_SYN;
 }
 
+/* The SYN again: answered again, unless it asks for another kind of ECN. */
+static void answer_again(struct la_stack *s, const struct arrival *a, uint32_t index)
+{
+    struct tcp_half_open *h = stack_half_open_at(s, index);
+    enum la_ecn wish = (enum la_ecn)stack_endpoint_at(s, h->listener)->options.ecn;
+    if (ecn_shake_again(&h->shake.ecn, wish, a->seg.h.flags, ECN_FIELD(a->seg.tos))) {
+        answer(s, index, LA_SYN_ACK_AGAIN);
+    } else {
+        stack_reset_reply(s, a, LA_RST_ECN);
+        stack_half_open_remove(s, index);
+    }
+}
+
 static void challenge_half_open(struct la_stack *s, struct tcp_half_open *h, uint32_t rcv_wnd)
 {
     if (h->challenges == UINT8_MAX) {
@@ -90,7 +112,7 @@ static void challenge_half_open(struct la_stack *s, struct tcp_half_open *h, uin
                            .dst_port = h->key.rport,
                            .seq = seq_add(h->shake.iss, 1).v,
                            .ack = seq_add(h->shake.irs, 1).v,
-                           .flags = LA_TH_ACK,
+                           .flags = (uint16_t)(LA_TH_ACK | ecn_shake_flags(&h->shake.ecn)),
                            .wnd = (uint16_t)rcv_wnd};
     if (h->shake.flags & TCP_F_TS) {
         struct wire_tcp like;
@@ -118,16 +140,25 @@ static uint32_t new_accepted(struct la_stack *s, struct arrival *a, uint32_t lis
     const struct tcp_half_open *h = half_open ? stack_half_open_at(s, half_open) : NULL;
     const struct endpoint *e = stack_endpoint_at(s, listener);
     uint32_t id = h ? h->conn : stack_conn_id(s);
-    tcp_accept_init(&c->tcb, &s->env, &a->key, id, &e->options, path_mtu(s, &a->key), shake,
-                    h && h->retries != 0);
+    if (!tcp_accept_init(&c->tcb, &s->env, &a->key, id, &e->options, path_mtu(s, &a->key), shake,
+                         h && h->retries != 0)) {
+        slab_put(&s->conns, index);
+        return 0;
+    }
     c->owner = listener;
     c->link = a->link;
+    if (h && h->retries == 0) {
+        /* The third segment measures the first round trip (RFC 6298 2.2), to the millisecond. */
+        c->tcb.syn_at_us = (h->deadline_ms - interval_ms(0)) * 1000;
+        c->tcb.flags |= TCP_F_SYN_TIMED;
+    }
     if (h) {
         flow_replace(&s->table, FLOW_REF(FLOW_HALF_OPEN, half_open), FLOW_REF(FLOW_CONN, index));
         index_list_remove(&s->half_lists[h->retries], half_open);
         slab_put(&s->half_open, half_open);
         stack_endpoint_at(s, listener)->half_open--;
     } else if (flow_add(&s->table, FLOW_REF(FLOW_CONN, index)) != LA_OK) {
+        tcp_ecn_drop(&c->tcb, &s->env);
         slab_put(&s->conns, index);
         return 0;
     }
@@ -190,7 +221,7 @@ static enum la_reason establish(struct la_stack *s, struct arrival *a, uint32_t 
 enum la_reason stack_half_open_arrives(struct la_stack *s, struct arrival *a, uint32_t index)
 {
     struct tcp_half_open *h = stack_half_open_at(s, index);
-    uint32_t rcvbuf = stack_endpoint_at(s, h->listener)->options.rcvbuf_bytes;
+    uint32_t rcvbuf = tcp_rcvbuf_first(&stack_endpoint_at(s, h->listener)->options, &s->env);
     uint32_t rcv_wnd = rcvbuf < UINT16_MAX ? rcvbuf : UINT16_MAX;
     struct tcp_half_open_verdict v = tcp_half_open_arrives(h, rcv_wnd, &a->seg);
 
@@ -201,7 +232,7 @@ enum la_reason stack_half_open_arrives(struct la_stack *s, struct arrival *a, ui
     stack_trace_in(s, a, LA_TCP_SYN_RECEIVED, v.reason);
     switch (v.action) {
     case TCP_HALF_ANSWER:
-        answer(s, index, LA_SYN_ACK_AGAIN);
+        answer_again(s, a, index);
         break;
     case TCP_HALF_CHALLENGE:
         challenge_half_open(s, h, rcv_wnd);
@@ -238,13 +269,16 @@ static enum la_reason answer_with_cookie(struct la_stack *s, struct arrival *a, 
     struct wire_tcp syn_ack;
     if (!(shake.flags & TCP_F_TS)) {
         shake.flags = 0; /* nothing but the MSS can be remembered */
+        shake.ecn.mode = shake.ecn.mode == ECN_CLASSIC ? ECN_NONE : shake.ecn.mode;
     }
     shake.iss = tcp_cookie_make(&s->cookie_key, &a->key, a->seg.seq, now_s(s), shake.peer_mss,
                                 tcp_cookie_bits(&shake));
     e->cookies_until_s = now_s(s) + 2 * TCP_COOKIE_PERIOD_S;
     stack_trace_in(s, a, LA_TCP_LISTEN, LA_TAKE_SYN);
     tcp_syn_ack(&shake, &a->key, &e->options, path_mtu(s, &a->key), &s->env, true, &syn_ack);
-    stack_reply(s, &a->key, &syn_ack, e->options.tos, LA_TCP_LISTEN, LA_SYN_COOKIE, 0);
+    syn_ack.flags |= ecn_shake_answer(&shake.ecn, 0);
+    (void)ecn_shake_option(&shake.ecn, false, &syn_ack);
+    stack_reply(s, &a->key, &syn_ack, not_ect(e->options.tos), LA_TCP_LISTEN, LA_SYN_COOKIE, 0);
     return LA_TAKE_SYN;
 }
 
@@ -282,6 +316,8 @@ static enum la_reason cookie_arrives(struct la_stack *s, struct arrival *a, uint
     if (accept_queue_full(e)) {
         return drop(s, a, LA_DROP_LISTEN_ACCEPT_QUEUE);
     }
+    shake.ecn = ecn_shake_of_cookie((enum la_ecn)e->options.ecn, shake.ecn.mode == ECN_CLASSIC,
+                                    a->seg.h.flags);
     uint32_t index = new_accepted(s, a, listener, &shake, 0);
     if (!index) {
         return drop(s, a, LA_DROP_NO_MEMORY);

@@ -199,6 +199,10 @@ void stack_flush(struct la_stack *s, uint32_t index)
     if (todo & TCP_DO_DOUBT) {
         stack_path_forget(s, index); /* RFC 9293 3.8.3, MUST-20: look for the route again */
     }
+    if (todo & TCP_DO_PATH_MTU) {
+        (void)ip_pmtu_found(&s->ip, &c->tcb.key.raddr, c->link, c->tcb.path_mtu, s->env.now_ns);
+        s->path_version++;
+    }
     uint32_t news = news_of(todo);
     if (news) {
         stack_conn_ready(s, index, news);

@@ -126,6 +126,8 @@ struct la_stack {
     struct wheel wheel;
     struct slab conns, half_open, time_wait, endpoints;
     struct slab flights, runs; /* tcp/flight.h, loss/board.h */
+    struct slab tcp_paths;     /* tcp/path.h */
+    struct slab ecns;          /* of connections with ECN (tcp/marks.c) */
     struct index_list half_lists[HALF_OPEN_RETRIES + 1];
     struct index_list waits; /* TIME-WAIT, by deadline */
     struct index_list ready_conns, ready_endpoints;

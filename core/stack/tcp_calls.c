@@ -306,7 +306,11 @@ static void change_options(struct la_stack *s, uint32_t index, const struct la_t
     struct conn *c = stack_conn_at(s, index);
     const uint16_t fixed = TCP_OPT_WSCALE | TCP_OPT_TS | TCP_OPT_SACK;
     uint16_t agreed = c->tcb.opt.bits & fixed;
+    uint32_t sndbuf = c->tcb.opt.sndbuf, rcvbuf = c->tcb.opt.rcvbuf;
     tcp_options_pack(&c->tcb.opt, options);
+    /* A buffer that follows the path begins with what there is. */
+    c->tcb.opt.sndbuf = options->sndbuf_bytes ? c->tcb.opt.sndbuf : sndbuf;
+    c->tcb.opt.rcvbuf = options->rcvbuf_bytes ? c->tcb.opt.rcvbuf : rcvbuf;
     c->tcb.opt.bits = (uint16_t)((c->tcb.opt.bits & ~fixed) | agreed);
     tcp_set_cc(&c->tcb, &s->env);
     tcp_set_mss(&c->tcb, c->tcb.path_mtu);

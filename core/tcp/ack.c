@@ -4,6 +4,7 @@
 
 #include "tcp/decide.h"
 #include "tcp/flight.h"
+#include "tcp/path.h"
 #include "tcp/rtt.h"
 
 /* Frees the buffers of which every byte is acknowledged. */
@@ -15,8 +16,8 @@ static void free_acknowledged(struct tcb *t, struct tcp_env *env)
             return; /* tcp_reserve() gave its room away */
         }
         t->snd_head = done->next;
-        if (t->snd_cur == done) {
-            t->snd_cur = t->snd_head;
+        if (t->flight && t->flight->snd_cur == done) {
+            t->flight->snd_cur = t->snd_head;
         }
         if (t->flight && t->flight->rtx_cur == done) {
             t->flight->rtx_cur = t->snd_head;
@@ -54,9 +55,12 @@ static uint32_t rtt_sample_us(const struct tcb *t, const struct tcp_env *env,
 
 /* False: the ACK says nothing about the round trip. */
 static bool take_rtt_sample(struct tcb *t, const struct tcp_env *env, const struct tcp_segment *seg,
-                            const struct tcp_ack_news *n)
+                            struct tcp_ack_news *n)
 {
     uint32_t sample_us = rtt_sample_us(t, env, seg, n);
+    if (t->flags & TCP_F_SYN_TIMED) {
+        n->last_rtt_us = sample_us; /* what was queued before the handshake shall profit from it */
+    }
     t->flags &= ~(uint32_t)TCP_F_SYN_TIMED;
     if (sample_us == 0) {
         return false;
@@ -102,13 +106,11 @@ static void advance(struct tcb *t, struct tcp_env *env, const struct tcp_segment
 
 void tcp_take_ack(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg, bool duplicate)
 {
-    struct tcp_ack_news n = {.duplicate = duplicate};
+    struct tcp_ack_news n;
     bool advanced = seq_gt(seg->ack, t->snd_una);
 
-    if (t->flight) {
-        tcp_news_begin(t, &n);
-        n.duplicate = duplicate;
-    }
+    tcp_news_begin(t, &n);
+    n.duplicate = duplicate;
     if (advanced) {
         if (t->flight) {
             tcp_news_ack(t, env, &n, seg);
@@ -127,9 +129,11 @@ void tcp_take_ack(struct tcb *t, struct tcp_env *env, const struct tcp_segment *
             (void)take_rtt_sample(t, env, seg, &n);
         }
         if (advanced || n.sacked != 0 || n.dsacks != 0 || duplicate) {
+            tcp_ecn_news(t, env, &n, seg);
             tcp_repair(t, env, &n, seg);
         }
     }
+    tcp_tune_send(t, env);
 }
 
 /* The ACK field equals SND.UNA: perhaps a duplicate ACK (RFC 5681 2). */
@@ -173,6 +177,9 @@ void tcp_update_window(struct tcb *t, struct tcp_env *env, const struct tcp_segm
     if (before == 0 || t->snd_wnd == 0) {
         t->rtx_at_ns = TCP_NEVER; /* from probing to sending, or back */
         tcp_arm_rtx(t, env);
+        if (t->flight) {
+            tcp_arm_probe(t, env);
+        }
     }
     t->todo |= TCP_DO_OUTPUT;
 }
@@ -214,7 +221,7 @@ bool tcp_step_ack(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
             return false;
         }
         tcp_take_ack(t, env, seg, false);
-        tcp_establish(t, env, seg, LA_TAKE_HANDSHAKE_ACK);
+        tcp_establish(t, env, seg, tcp_ecn_third(t, seg), LA_TAKE_HANDSHAKE_ACK);
         *verdict = LA_TAKE_HANDSHAKE_ACK;
         return true;
     }

@@ -66,6 +66,9 @@ static void refuse_sequence(struct tcb *t, const struct tcp_env *env, const stru
     }
     if (seg->len == 0 && !(seg->h.flags & LA_TH_FIN)) {
         challenge(t, env, LA_ACK_UNACCEPTABLE);
+        if ((seg->h.flags & (LA_TH_SYN | LA_TH_ACK)) == (LA_TH_SYN | LA_TH_ACK)) {
+            tcp_ecn_syn_ack_again(t, seg);
+        }
         return;
     }
     if (seg->len != 0 && seq_lt(seg->seq, t->rcv_nxt)) {
@@ -257,6 +260,7 @@ static enum la_reason other_states(struct tcb *t, struct tcp_env *env, struct tc
         }
         return verdict;
     }
+    tcp_ecn_arrived(t, seg, seg->len, seg->segs);
     if (data_after_close(t, env, seg)) {
         return LA_DROP_DATA_AFTER_CLOSE;
     }

@@ -25,7 +25,7 @@ void tcp_take_syn_options(struct tcb *t, struct tcp_env *env, const struct wire_
 }
 
 void tcp_establish(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg,
-                   enum la_reason why)
+                   bool congested, enum la_reason why)
 {
     bool scaled = !(seg->h.flags & LA_TH_SYN) && !seg->syn_cut; /* RFC 7323 2.2 */
     t->snd_wnd = (uint32_t)seg->h.wnd << (scaled ? t->snd_wscale : 0);
@@ -33,6 +33,9 @@ void tcp_establish(struct tcb *t, struct tcp_env *env, const struct tcp_segment 
     t->snd_wl1 = seg->seq;
     t->snd_wl2 = seg->ack;
     t->cc.cwnd = cc_initial_window(t->cc.mss);
+    if (congested) {
+        t->cc.cwnd = t->cc.mss; /* a marked SYN or SYN-ACK, as if it had been lost */
+    }
     if (t->flags & TCP_F_SYN_RTX) {
         /* RFC 5681 3.1: a lost SYN or SYN-ACK leaves an initial window of one segment; RFC 6298
          * 5.7: and a timeout of 3 s. */
@@ -55,8 +58,10 @@ void tcp_establish(struct tcb *t, struct tcp_env *env, const struct tcp_segment 
 /* RFC 9293 3.10.7.3, fourth: "the connection is open" when our SYN is acknowledged. */
 static enum la_reason syn_ack_arrived(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg)
 {
+    bool fell_back = ecn_syn_flags(LA_ECN_CLASSIC, t->backoff) == 0; /* to a SYN without ECN */
     tcp_take_ack(t, env, seg, false);
-    tcp_establish(t, env, seg, LA_TAKE_SYN_ACK);
+    bool congested = tcp_ecn_answered(t, env, seg, fell_back);
+    tcp_establish(t, env, seg, congested, LA_TAKE_SYN_ACK);
     tcp_ack_now(t, LA_HANDSHAKE_ACK);
     return LA_TAKE_SYN_ACK;
 }
@@ -67,6 +72,7 @@ static enum la_reason syn_crossed(struct tcb *t, struct tcp_env *env, const stru
     t->snd_wnd = seg->h.wnd;
     t->snd_wnd_max = t->snd_wnd;
     t->snd_wl1 = seg->seq;
+    tcp_ecn_crossed(t, env, seg);
     tcp_set_state(t, env, LA_TCP_SYN_RECEIVED, LA_TAKE_SYN_CROSSED);
     t->snd_nxt = t->iss; /* the SYN goes again, now with an ACK */
     t->todo |= TCP_DO_OUTPUT;

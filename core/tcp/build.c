@@ -7,24 +7,29 @@
 #include "base/scope.h"
 #include "tcp/decide.h"
 #include "tcp/flight.h"
+#include "tcp/path.h"
 #include "tcp/reass.h"
+
+#define OPTIONS_MAX (WIRE_TCP_HEADER_MAX - WIRE_TCP_HEADER)
 
 /* RFC 9293 3.8.6: the window field, and with it the right edge, which never moves left (SHLD-14):
  * scaling rounds up, and down when the buffer is full (RFC 7323 2.4). In a SYN it is not scaled
  * (RFC 7323 2.2). */
-static uint16_t offer_window(struct tcb *t, bool syn)
+static uint16_t offer_window(struct tcb *t, const struct tcp_env *env, seq32 ack, bool syn)
 {
     uint32_t offered = tcp_rcv_wnd(t);
-    uint32_t wnd = tcp_window_to_offer(offered, tcp_rcv_room(t), t->opt.rcvbuf, t->rcv_mss);
+    uint32_t wnd = tcp_window_to_offer(offered, tcp_rcv_room(t, env), t->opt.rcvbuf, t->rcv_mss);
+    wnd += seq_len(ack, t->rcv_nxt); /* 0, but for an ACK that goes before another */
     uint8_t shift = syn ? 0 : t->rcv_wscale;
     uint32_t field = (wnd + (1U << shift) - 1) >> shift;
-    if (t->rcv_queued + (field << shift) > t->opt.rcvbuf + t->opt.rcvbuf / 8) {
+    uint32_t size = tcp_rcv_size(t, env);
+    if (t->rcv_queued + (field << shift) > size + size / 8) {
         field = wnd >> shift; /* or who sends small segments would push the edge on for ever */
     }
     if (field > UINT16_MAX) {
         field = UINT16_MAX;
     }
-    t->rcv_adv = seq_max(t->rcv_adv, seq_add(t->rcv_nxt, field << shift));
+    t->rcv_adv = seq_max(t->rcv_adv, seq_add(ack, field << shift));
     return (uint16_t)field;
 }
 
@@ -48,26 +53,46 @@ static uint8_t sack_max(const struct tcb *t)
     return (t->flags & TCP_F_TS) ? 3 : 4; /* RFC 2018 3 */
 }
 
-static bool sack_due(const struct tcb *t)
+/* The options that are due besides timestamps. */
+struct due {
+    uint32_t blocks; /* of SACK */
+    uint32_t ecn;    /* bytes of AccECN */
+};
+
+static uint32_t sack_bytes(uint32_t blocks)
 {
-    return (t->flags & TCP_F_SACK) && (t->reass || (t->flags & TCP_F_DSACK));
+    return blocks ? 4 + 8 * blocks : 0; /* NOP NOP kind length, then the blocks */
+}
+
+/* RFC 9768 3.2.3.3: two SACK blocks go before an AccECN option, which goes before the others. */
+static struct due options_due(const struct tcb *t, bool data)
+{
+    struct due d = {0, 0};
+    uint32_t room = OPTIONS_MAX - ((t->flags & TCP_F_TS) ? 12U : 0U);
+
+    if (t->flags & TCP_F_SACK) {
+        d.blocks = (t->flags & TCP_F_DSACK) ? 1 : 0;
+        d.blocks += t->reass ? tcp_reass_of(t)->count : 0;
+        d.blocks = d.blocks < sack_max(t) ? d.blocks : sack_max(t);
+    }
+    if (t->ecn) {
+        d.ecn = ecn_option_bytes(t->ecn, data, room - sack_bytes(d.blocks < 2 ? d.blocks : 2));
+        while (sack_bytes(d.blocks) > room - d.ecn) {
+            d.blocks--;
+        }
+    }
+    return d;
 }
 
 uint32_t tcp_current_mss(const struct tcb *t)
 {
-    if (!sack_due(t)) {
-        return t->mss;
-    }
-    uint32_t blocks = (t->flags & TCP_F_DSACK) ? 1 : 0;
-    blocks += t->reass ? tcp_reass_of(t)->count : 0;
-    blocks = blocks < sack_max(t) ? blocks : sack_max(t);
-    uint32_t bytes = 4 + 8 * blocks; /* NOP NOP kind length, then the blocks */
+    struct due d = options_due(t, true);
+    uint32_t bytes = sack_bytes(d.blocks) + d.ecn;
     return t->mss > TCP_MSS_LEAST + bytes ? t->mss - bytes : t->mss;
 }
 
-static void sack_option(struct tcb *t, struct wire_tcp *h)
+static void sack_option(struct tcb *t, uint8_t max, struct wire_tcp *h)
 {
-    uint8_t max = sack_max(t);
     uint8_t n = 0;
     if (t->flags & TCP_F_DSACK) {
         h->sack[n++] = t->dsack; /* RFC 2883 4: the first block */
@@ -79,6 +104,22 @@ static void sack_option(struct tcb *t, struct wire_tcp *h)
     }
 }
 
+/* Not where they would make the segment too long: tcp_current_mss() kept room, but for a tiny MSS.
+ */
+static void due_options(struct tcb *t, const struct tcp_plan *plan, struct wire_tcp *h)
+{
+    struct due d = options_due(t, plan->len != 0);
+    if ((plan->len != 0 && tcp_current_mss(t) == t->mss) || plan->reason == LA_ACK_BEFORE_MARK) {
+        return;
+    }
+    if (d.blocks != 0) {
+        sack_option(t, (uint8_t)d.blocks, h);
+    }
+    if (d.ecn != 0) {
+        ecn_option_fill(t->ecn, plan->len != 0, d.ecn, h);
+    }
+}
+
 static void fill_header(struct tcb *t, const struct tcp_env *env, const struct tcp_plan *plan,
                         struct wire_tcp *h)
 {
@@ -87,7 +128,8 @@ static void fill_header(struct tcb *t, const struct tcp_env *env, const struct t
     h->dst_port = t->key.rport;
     h->seq = plan->seq.v;
     h->flags = plan->flags;
-    h->ack = (plan->flags & LA_TH_ACK) ? t->rcv_nxt.v : 0;
+    seq32 ack = plan->reason == LA_ACK_BEFORE_MARK ? t->ecn->before_ack : t->rcv_nxt;
+    h->ack = (plan->flags & LA_TH_ACK) ? ack.v : 0;
     h->wnd = 0;
     h->urg = 0;
     h->options = 0;
@@ -95,8 +137,8 @@ static void fill_header(struct tcb *t, const struct tcp_env *env, const struct t
         return;
     }
     h->wnd = syn && !(plan->flags & LA_TH_ACK)
-                 ? (uint16_t)(tcp_rcv_room(t) < UINT16_MAX ? tcp_rcv_room(t) : UINT16_MAX)
-                 : offer_window(t, syn);
+                 ? (uint16_t)(tcp_rcv_room(t, env) < UINT16_MAX ? tcp_rcv_room(t, env) : UINT16_MAX)
+                 : offer_window(t, env, ack, syn);
     if (syn) {
         syn_options(t, h); /* MUST-65: the MSS option in a SYN alone */
     }
@@ -107,10 +149,11 @@ static void fill_header(struct tcb *t, const struct tcp_env *env, const struct t
         h->tsval = tcp_now_ms(env) + t->ts_offset;
         h->tsecr = (plan->flags & LA_TH_ACK) ? t->ts_recent : 0;
     }
-    /* Not where it would make the segment too long: tcp_current_mss() kept room, but for a tiny
-     * MSS. */
-    if (!syn && sack_due(t) && (plan->len == 0 || tcp_current_mss(t) < t->mss)) {
-        sack_option(t, h);
+    if (syn) {
+        h->flags |= tcp_ecn_syn_flags(t, (plan->flags & LA_TH_ACK) != 0);
+    } else {
+        due_options(t, plan, h);
+        tcp_ecn_fill(t, plan, h);
     }
     if (!syn && (t->flags & TCP_F_SND_URG) && seq_gt(t->snd_up, plan->seq)) {
         uint32_t up = seq_len(plan->seq, t->snd_up); /* MUST-62 */
@@ -127,8 +170,10 @@ static uint32_t add_payload(struct tcb *t, struct la_frame *frame, seq32 seq, ui
 {
     /* Two places in the queue are remembered: of what goes for the first time and what goes again.
      */
-    bool again = t->flight && seq_lt(seq, t->snd_nxt);
-    struct la_buf **place = again ? &t->flight->rtx_cur : &t->snd_cur;
+    bool again = seq_lt(seq, t->snd_nxt);
+    struct la_buf *nowhere = NULL; /* the byte of a window probe goes without the flight */
+    struct la_buf **place =
+        t->flight ? again ? &t->flight->rtx_cur : &t->flight->snd_cur : &nowhere;
     struct la_buf *buf = *place;
     uint32_t left = len;
 
@@ -198,7 +243,7 @@ uint32_t tcp_build(struct tcb *t, struct tcp_env *env, struct tcp_plan *plan,
     frame->conn = t->conn;
     frame->gso = LA_GSO_NONE;
     frame->gso_size = 0;
-    if (plan->len > mss) {
+    if (plan->len > mss && plan->reason != LA_PROBE_MTU) {
         frame->gso = la_addr_is_v4(&t->key.raddr) ? LA_GSO_TCP4 : LA_GSO_TCP6;
         frame->gso_size = (uint16_t)mss;
     }

@@ -6,10 +6,10 @@
 /* Common values of the MSS; the largest that is not above the peer's is kept. */
 static const uint16_t mss_values[8] = {64, 536, 1220, 1380, 1400, 1440, 1460, 8940};
 
-#define BITS_MASK   63U
 #define SCALE_NONE  15U
 #define SACK_BIT    16U
 #define PRESENT_BIT 32U /* timestamps were agreed */
+#define CLASSIC_BIT 64U /* classic ECN was agreed */
 
 uint32_t tcp_cookie_bits(const struct tcp_handshake *s)
 {
@@ -17,7 +17,8 @@ uint32_t tcp_cookie_bits(const struct tcp_handshake *s)
         return 0;
     }
     uint32_t scale = (s->flags & TCP_F_WSCALE) ? s->snd_wscale : SCALE_NONE;
-    return PRESENT_BIT | scale | ((s->flags & TCP_F_SACK) ? SACK_BIT : 0);
+    return PRESENT_BIT | scale | ((s->flags & TCP_F_SACK) ? SACK_BIT : 0) |
+           (s->ecn.mode == ECN_CLASSIC ? CLASSIC_BIT : 0);
 }
 
 static uint32_t mss_index(uint16_t mss)
@@ -57,7 +58,7 @@ bool tcp_cookie_check(const struct sip_key *secret, const struct tcp_segment *se
     uint32_t now = (uint32_t)(now_s / TCP_COOKIE_PERIOD_S);
     uint32_t age = (now - (cookie >> 27)) & 31;
     uint32_t index = cookie >> 24 & 7;
-    uint32_t bits = (seg->h.options & WIRE_TCP_TS) ? seg->h.tsecr & BITS_MASK : 0;
+    uint32_t bits = (seg->h.options & WIRE_TCP_TS) ? seg->h.tsecr & TCP_COOKIE_BITS : 0;
 
     if (age > 1 || hash(secret, key, irs, now - age, index, bits) != (cookie & 0xffffffU)) {
         return false;
@@ -67,6 +68,7 @@ bool tcp_cookie_check(const struct sip_key *secret, const struct tcp_segment *se
         s->flags |= TCP_F_TS;
         s->ts_recent = seg->h.tsval;
         s->flags |= (bits & SACK_BIT) ? TCP_F_SACK : 0;
+        s->ecn.mode = (bits & CLASSIC_BIT) ? ECN_CLASSIC : ECN_NONE;
         if ((bits & 15) != SCALE_NONE) {
             s->flags |= TCP_F_WSCALE;
             s->snd_wscale = (uint8_t)(bits & 15);

@@ -2,6 +2,7 @@
  * RFC 5681 and RFC 6675; without SACK it is NewReno (RFC 6582). See flight.h. */
 #include "tcp/flight.h"
 
+#include "tcp/path.h"
 #include "tcp/tcp.h"
 
 /* A run is lost: it goes again, and the congestion control hears of it. */
@@ -12,6 +13,10 @@ static void lose(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n, uin
     const struct run *r = board_at(&f->board, index);
     uint32_t len = seq_len(r->seq, r->end);
 
+    if (why != LA_RTX_TIMEOUT && tcp_mtu_lost(t, env, n, r)) {
+        board_lose(&f->board, index, LA_RTX_PROBE_MTU, false);
+        return; /* RFC 4821 7.6.2: lost alone it is no sign of congestion */
+    }
     rate_lost(&f->rate, len);
     n->lost += len;
     if (t->cc.ops->lost) {
@@ -97,8 +102,10 @@ static void newreno_detect(struct tcb *t, struct tcp_env *env, struct tcp_ack_ne
             f->dup_bytes += t->mss;
             n->delivered += t->mss;
         }
-        /* Step 2: only when this ACK covers more than the last recovery. */
-        if (f->dup_acks == TCP_DUP_THRESH && t->phase <= CC_CWR && seq_gt(t->snd_una, f->recover)) {
+        /* Step 2: only when this ACK covers more than the last recovery, which an ECN reaction is
+         * none of: nothing left twice. */
+        bool beyond = t->phase == CC_CWR || seq_gt(t->snd_una, f->recover);
+        if (f->dup_acks == TCP_DUP_THRESH && t->phase <= CC_CWR && beyond) {
             lose_first(t, env, n, LA_RTX_FAST);
         }
         return;

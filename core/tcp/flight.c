@@ -1,10 +1,19 @@
 /* The memory of a connection that sends: see flight.h. */
 #include "tcp/flight.h"
 
+#include "tcp/path.h"
 #include "tcp/tcp.h"
 
 /* The largest piece takes a tick of the timing wheel at this rate: faster cannot be paced. */
 #define PACE_MAX_BPS UINT64_C(16000000000)
+
+/* Of a passive open the first sample is known to the millisecond only, and never too small. */
+static uint32_t first_rtt_us(const struct tcb *t)
+{
+    uint32_t us = t->srtt_us8 / 8;
+    bool coarse = (t->flags & TCP_F_PASSIVE) && t->bytes_acked == 0;
+    return !coarse ? us : us > 1000 ? us - 1000 : 1;
+}
 
 bool tcp_flight_get(struct tcb *t, struct tcp_env *env)
 {
@@ -24,7 +33,11 @@ bool tcp_flight_get(struct tcb *t, struct tcp_env *env)
         f->recover = seq_sub(t->snd_una, 1);
         board_init(&f->board, env->runs);
         rack_init(&f->rack, t->snd_una);
-        f->tlp.sampled = t->srtt_us8 != 0;
+        if (t->srtt_us8 != 0) {
+            /* Until there is a better one: RACK takes nothing faster for a retransmission's ACK. */
+            min_rtt_sample(&f->min_rtt, tcp_now_ms(env), first_rtt_us(t));
+            tlp_rtt_sample(&f->tlp);
+        }
         f->rate.delivered = t->bytes_acked;
         t->flight = f;
         t->cc.state = f->cc_state;
@@ -52,6 +65,7 @@ void tcp_flight_drop(struct tcb *t, struct tcp_env *env)
     slab_put(env->flights, t->flight->index);
     t->flight = NULL;
     t->cc.state = NULL;
+    tcp_path_rest(t, env);
     t->phase = CC_OPEN;
 }
 
@@ -105,11 +119,13 @@ static bool joins_last(const struct board *b, seq32 end, uint64_t now_ns)
            (r->flags & ~(unsigned)RUN_APP_LIMITED) == 0;
 }
 
-void tcp_flight_sent(struct tcb *t, struct tcp_env *env, seq32 seq, seq32 end)
+void tcp_flight_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end)
 {
     struct tcp_flight *f = t->flight;
+    seq32 seq = plan->seq;
+    bool alone = plan->reason == LA_PROBE_MTU;
     uint32_t before = tcp_in_flight(t);
-    if (f->board.last && joins_last(&f->board, end, env->now_ns)) {
+    if (!alone && f->board.last && joins_last(&f->board, end, env->now_ns)) {
         board_extend(&f->board, end);
         board_at(&f->board, f->board.last)->flight = before + seq_len(seq, end);
         prr_sent(&f->prr, seq_len(seq, end));
@@ -117,6 +133,7 @@ void tcp_flight_sent(struct tcb *t, struct tcp_env *env, seq32 seq, seq32 end)
     }
     uint32_t index = board_add(&f->board, seq, end, env->now_ns);
     LA_ASSERT(env->assert_handler, index != 0); /* plan_data() saw to a spare run */
+    board_at(&f->board, index)->flags |= alone ? RUN_MTU_PROBE : 0;
     stamp(t, env, board_at(&f->board, index), before);
     prr_sent(&f->prr, seq_len(seq, end));
     (void)board_ready(&f->board);
@@ -156,11 +173,14 @@ void tcp_flight_resent(struct tcb *t, struct tcp_env *env, const struct tcp_plan
 
 void tcp_news_begin(struct tcb *t, struct tcp_ack_news *n)
 {
-    *n = (struct tcp_ack_news){.una = t->snd_una, .flight = tcp_in_flight(t)};
+    *n = (struct tcp_ack_news){
+        .una = t->snd_una, .sack_high = t->snd_una, .flight = tcp_in_flight(t)};
     rate_ack_begin(&n->rate);
 }
 
-/* Its timestamp echoes something older than the last transmission (RFC 8985 6.2, step 2). */
+/* Its timestamp echoes something older than the last transmission (RFC 8985 6.2, step 2). That is
+ * known only of what is acknowledged cumulatively: a segment behind a hole leaves the peer's
+ * TS.Recent as it is (RFC 7323 4.3), and its SACK echoes what came before the hole. */
 static bool echo_is_older(const struct tcb *t, const struct tcp_segment *seg, uint64_t sent_ns)
 {
     uint32_t tsval = (uint32_t)(sent_ns / 1000000) + t->ts_offset;
@@ -180,12 +200,16 @@ static void delivered(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n
                               .seq = r->seq,
                               .end = end,
                               .retransmitted = again,
-                              .ts_older = again && echo_is_older(t, seg, r->sent_ns)};
+                              .ts_older = again && seq_le(end, seg->ack) &&
+                                          echo_is_older(t, seg, r->sent_ns)};
 
     n->delivered += seq_len(r->seq, end);
     rate_delivered(&f->rate, &n->rate, &s, r->sent_ns, seq_len(r->seq, end), env->now_ns);
     rack_delivered(&f->rack, &d, env->now_ns, min_rtt_us(&f->min_rtt));
     n->original |= !(r->flags & RUN_RTX);
+    if (t->path) {
+        tcp_mtu_delivered(t, env, n, r, end);
+    }
     if (again) {
         return;
     }
@@ -206,7 +230,10 @@ void tcp_news_ack(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n,
         const struct run *r = board_at(b, b->first);
         seq32 end = seq_min(r->end, seg->ack);
         if (!(r->flags & RUN_SACKED)) {
-            n->covers_rtx |= (r->flags & RUN_EVER_RTX) != 0;
+            if (r->flags & RUN_EVER_RTX) {
+                n->covers_rtx = true;
+                n->covers_episode |= r->sent_ns >= t->flight->episode_ns;
+            }
             delivered(t, env, n, seg, r, end);
             if (oldest_us == 0) {
                 oldest_us = n->last_rtt_us;
@@ -313,10 +340,11 @@ void tcp_news_sack(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n,
     struct wire_sack blocks[WIRE_SACK_MAX];
     unsigned count = in_order(seg, i, blocks);
     for (i = 0; i < count; i++) {
-        seq32 left = seq_max(seq_of(blocks[i].left), t->snd_una);
+        seq32 left = seq_of(blocks[i].left);
         seq32 right = seq_of(blocks[i].right);
-        /* What lies outside of what is outstanding is old, or nonsense (RFC 2018 5). */
-        if (seq_lt(left, right) && seq_le(right, t->snd_nxt)) {
+        /* What lies outside of what is outstanding is old, or nonsense (RFC 2018 5): so is a block
+         * that touches SND.UNA, for its bytes would be acknowledged. */
+        if (seq_gt(left, t->snd_una) && seq_lt(left, right) && seq_le(right, t->snd_nxt)) {
             n->sack_high = seq_max(n->sack_high, right);
             sack_block(t, env, n, seg, left, right);
         }

@@ -38,10 +38,12 @@ struct tcp_flight {
     struct undo undo;
     struct min_rtt min_rtt;
     struct pace pace;
+    struct la_buf *snd_cur;     /* a buffer at or before the one that holds snd_nxt */
     struct la_buf *rtx_cur;     /* a buffer at or before what was sent again last */
     uint64_t reo_at_ns;         /* RACK's reordering timer (RFC 8985 6.2) */
     uint64_t pto_at_ns;         /* tail loss probe (RFC 8985 7.2) */
     uint64_t pace_at_ns;        /* pacing holds something back until then */
+    uint64_t episode_ns;        /* when the episode began, of which `undo` keeps account */
     seq32 rtx_high;             /* the highest end of what was sent again since the last timeout */
     seq32 adapt_seq;            /* after a spurious timeout: a sample of data from here on counts */
     struct undo_rtt rtt_before; /* ... with what was known before the timeout (RFC 4015) */
@@ -86,13 +88,18 @@ struct tcp_ack_news {
     uint32_t rtt_us;      /* of the oldest segment it acknowledged that was sent once; 0: none */
     uint32_t last_rtt_us; /* of the youngest one delivered: without the peer's delay */
     uint32_t dsacks;      /* segments that came twice */
+    uint32_t ce;          /* bytes of the delivered ones that met congestion */
     seq32 sack_high;      /* highest end of its SACK blocks, or SEG.ACK */
     bool dsack_of_probe, dsack_ours;
-    bool original;   /* it delivered something that was not sent again since it was lost */
-    bool covers_rtx; /* it acknowledged something that was sent again */
-    bool duplicate;  /* a duplicate ACK (RFC 5681 2) */
-    bool partial;    /* a partial ACK in recovery without SACK (RFC 6582 3.2) */
-    bool ended;      /* the episode ended with it */
+    bool original;       /* it delivered something that was not sent again since it was lost */
+    bool covers_rtx;     /* it acknowledged something that was sent again */
+    bool covers_episode; /* and that since the episode began */
+    bool duplicate;      /* a duplicate ACK (RFC 5681 2) */
+    bool congested;      /* it tells of congestion marks (ECN) */
+    bool partial;        /* a partial ACK in recovery without SACK (RFC 6582 3.2) */
+    bool ended;          /* the episode ended with it */
+    bool mtu_probe_lost;
+    uint8_t mtu_news; /* enum plpmtud_news */
     struct rate_ack rate;
 };
 
@@ -128,7 +135,7 @@ void tcp_repair_all(struct tcb *t, enum la_reason why);
 struct tcp_plan; /* tcp.h */
 
 /* New bytes / bytes that had left before left just now. */
-void tcp_flight_sent(struct tcb *t, struct tcp_env *env, seq32 seq, seq32 end);
+void tcp_flight_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end);
 void tcp_flight_resent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end);
 
 /* The rate at which to send from now on. */

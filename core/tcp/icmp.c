@@ -1,5 +1,5 @@
 /* ICMP errors about a connection (RFC 9293 3.9.2.2, RFC 5461, RFC 5927, RFC 1191). */
-#include "tcp/flight.h"
+#include "tcp/path.h"
 #include "tcp/tcp.h"
 
 /* RFC 5927 4.1: an error must quote something in flight; who does not see the traffic cannot know.
@@ -9,23 +9,6 @@ static bool in_flight(const struct tcb *t, seq32 seq)
     return seq_ge(seq, t->snd_una) && seq_lt(seq, t->snd_max);
 }
 
-static enum la_reason path_mtu_fell(struct tcb *t, uint32_t mtu)
-{
-    if (mtu >= t->path_mtu) {
-        return LA_DROP_ICMP_STALE;
-    }
-    uint32_t before = t->mss;
-    tcp_set_mss(t, mtu);
-    if (t->mss < before && tcp_outstanding(t)) {
-        /* RFC 1191 6: what was too big is sent again at once, without slowing down. */
-        if (t->flight) {
-            tcp_repair_all(t, LA_RTX_MTU);
-        }
-        t->todo |= TCP_DO_OUTPUT;
-    }
-    return LA_TAKE_ICMP_MTU;
-}
-
 enum la_reason tcp_icmp(struct tcb *t, struct tcp_env *env, enum tcp_icmp kind, int error,
                         uint32_t mtu, seq32 seq)
 {
@@ -33,7 +16,7 @@ enum la_reason tcp_icmp(struct tcb *t, struct tcp_env *env, enum tcp_icmp kind, 
         return LA_DROP_ICMP_STALE;
     }
     if (kind == TCP_ICMP_MTU) {
-        return path_mtu_fell(t, mtu);
+        return tcp_mtu_reported(t, env, mtu);
     }
     bool opening = t->state == LA_TCP_SYN_SENT || t->state == LA_TCP_SYN_RECEIVED;
     if (kind == TCP_ICMP_HARD && opening) {

@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "base/scope.h"
 #include "tcp/decide.h"
+#include "tcp/flight.h"
+#include "tcp/path.h"
 
 static struct la_endpoint endpoint(const struct la_addr *addr, uint16_t port)
 {
@@ -20,9 +22,29 @@ static uint32_t data_outstanding(const struct tcb *t)
     return seq_gt(to, from) ? seq_len(from, to) : 0;
 }
 
+/* Recovery, and what is known while the connection sends. */
+static void flight_info(const struct tcb *t, struct la_tcp_info *info)
+{
+    const struct tcp_flight *f = t->flight;
+    info->recoveries = t->recoveries;
+    info->undone = t->undone;
+    info->dsacks_in = t->dsacks_in;
+    if (!f) {
+        return;
+    }
+    info->flight_bytes = tcp_in_flight(t);
+    info->sacked_bytes = f->board.sacked_bytes;
+    info->lost_bytes = f->board.lost_bytes;
+    info->rtx_out_bytes = f->board.rtx_bytes;
+    info->min_rtt_us = min_rtt_us(&f->min_rtt);
+    info->pacing_bps = f->pace.bps;
+    info->reordering_seen = f->rack.reordering_seen;
+}
+
 void tcp_info(const struct tcb *t, const struct tcp_env *env, struct la_tcp_info *info)
 {
     uint32_t read = t->rcv_nxt.v - t->rcv_queued - ((t->flags & TCP_F_FIN_RCVD) ? 1 : 0);
+    const struct tcp_path *p = tcp_path_of(t, env);
     *info = (struct la_tcp_info){
         .local = endpoint(&t->key.laddr, t->key.lport),
         .remote = endpoint(&t->key.raddr, t->key.rport),
@@ -50,6 +72,13 @@ void tcp_info(const struct tcb *t, const struct tcp_env *env, struct la_tcp_info
         .advertised_mss =
             tcp_advertised_mss(t->path_mtu, la_addr_is_v4(&t->key.raddr), t->opt.mss_max),
         .path_mtu = t->path_mtu,
+        .link_mtu = t->link_mtu,
+        .mtu_low = p ? p->mtu.low : t->path_mtu,
+        .mtu_high = p ? p->mtu.high : t->path_mtu,
+        .mtu_state = p ? p->mtu.state : (uint8_t)LA_MTU_COMPLETE,
+        .sndbuf_bytes = t->opt.sndbuf,
+        .rcvbuf_bytes = t->opt.rcvbuf,
+        .rcv_rtt_us = p && p->tuning ? p->rcv.rtt_us : 0,
         .cwnd_bytes = t->cc.cwnd,
         .ssthresh_bytes = t->cc.ssthresh,
         .srtt_us = t->srtt_us8 / 8,
@@ -78,4 +107,6 @@ void tcp_info(const struct tcb *t, const struct tcp_env *env, struct la_tcp_info
         .soft_error = t->soft_error,
         .cc = t->cc.ops->name,
     };
+    tcp_ecn_info(t, info);
+    flight_info(t, info);
 }

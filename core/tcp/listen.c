@@ -3,6 +3,7 @@
 
 #include "tcp/decide.h"
 #include "tcp/isn.h"
+#include "tcp/path.h"
 
 struct tcp_listen_verdict tcp_listen_arrives(const struct tcp_segment *seg, bool cookies)
 {
@@ -43,6 +44,7 @@ struct tcp_handshake tcp_handshake_of(const struct tcp_segment *syn, const struc
     if ((syn->h.options & WIRE_TCP_SACK_OK) && o->sack) {
         s.flags |= TCP_F_SACK;
     }
+    s.ecn = ecn_shake_of((enum la_ecn)o->ecn, syn->h.flags, ECN_FIELD(syn->tos));
     return s;
 }
 
@@ -104,26 +106,28 @@ void tcp_syn_ack(const struct tcp_handshake *s, const struct flow_key *key,
     h->seq = s->iss.v;
     h->ack = seq_add(s->irs, 1).v;
     h->flags = LA_TH_SYN | LA_TH_ACK;
-    h->wnd = (uint16_t)(o->rcvbuf_bytes < UINT16_MAX ? o->rcvbuf_bytes : UINT16_MAX);
+    uint32_t rcvbuf = tcp_rcvbuf_first(o, env);
+    h->wnd = (uint16_t)(rcvbuf < UINT16_MAX ? rcvbuf : UINT16_MAX);
     h->urg = 0;
     h->options = WIRE_TCP_MSS;
     h->mss = tcp_advertised_mss(path_mtu, la_addr_is_v4(&key->raddr), o->mss_max);
     if (s->flags & TCP_F_WSCALE) {
         h->options |= WIRE_TCP_WSCALE;
-        h->wscale = tcp_window_shift(o->rcvbuf_bytes);
+        h->wscale = tcp_rcv_shift(o, env);
     }
     if (s->flags & TCP_F_SACK) {
         h->options |= WIRE_TCP_SACK_OK;
     }
     if (s->flags & TCP_F_TS) {
         h->options |= WIRE_TCP_TS;
-        /* A cookie's timestamp lies up to 127 ms in the past, so that later ones are newer. */
-        h->tsval = cookie ? ((clock & ~63U) - 64) | tcp_cookie_bits(s) : clock;
+        /* A cookie's timestamp lies up to 255 ms in the past, so that later ones are newer. */
+        uint32_t past = (clock & ~TCP_COOKIE_BITS) - TCP_COOKIE_BITS - 1;
+        h->tsval = cookie ? past | tcp_cookie_bits(s) : clock;
         h->tsecr = s->ts_recent;
     }
 }
 
-void tcp_accept_init(struct tcb *t, struct tcp_env *env, const struct flow_key *key, uint32_t conn,
+bool tcp_accept_init(struct tcb *t, struct tcp_env *env, const struct flow_key *key, uint32_t conn,
                      const struct la_tcp_options *o, uint32_t path_mtu,
                      const struct tcp_handshake *s, bool retransmitted)
 {
@@ -146,4 +150,5 @@ void tcp_accept_init(struct tcb *t, struct tcp_env *env, const struct flow_key *
     tcp_set_mss(t, t->path_mtu);
     t->rcv_mss = t->mss;
     t->state = LA_TCP_SYN_RECEIVED; /* as its record was: no arc, so no tcp_set_state() */
+    return tcp_ecn_accept(t, env, &s->ecn);
 }

@@ -3,11 +3,13 @@
  *
  * A half-open connection is a record of at most 96 bytes, not a control block: SYN-RECEIVED of
  * 3.10.7.4 for who came from LISTEN. A cookie keeps no record at all: what has to be remembered
- * stands in the initial sequence number (MSS) and in the timestamp (window scale, SACK). */
+ * stands in the initial sequence number (MSS) and in the timestamp (window scale, SACK, classic
+ * ECN); the flags of the third segment tell that accurate ECN was agreed (RFC 9768 5.1). */
 #ifndef TCP_LISTEN_H
 #define TCP_LISTEN_H
 
 #include "base/index_list.h"
+#include "tcp/ecn.h"
 #include "tcp/tcp.h"
 
 /* What a SYN told us and what we answered: enough to make a control block. */
@@ -17,6 +19,7 @@ struct tcp_handshake {
     uint16_t peer_mss; /* 0: no option */
     uint16_t flags;    /* TCP_F_TS, TCP_F_SACK, TCP_F_WSCALE: agreed */
     uint8_t snd_wscale;
+    struct ecn_shake ecn;
 };
 
 struct tcp_half_open {
@@ -74,8 +77,8 @@ void tcp_syn_ack(const struct tcp_handshake *s, const struct flow_key *key,
                  bool cookie, struct wire_tcp *h);
 
 /* A control block in SYN-RECEIVED, ready to take the third segment. `retransmitted`: the SYN-ACK
- * left more than once. */
-void tcp_accept_init(struct tcb *t, struct tcp_env *env, const struct flow_key *key, uint32_t conn,
+ * left more than once. False: no memory, and nothing is held. */
+bool tcp_accept_init(struct tcb *t, struct tcp_env *env, const struct flow_key *key, uint32_t conn,
                      const struct la_tcp_options *o, uint32_t path_mtu,
                      const struct tcp_handshake *s, bool retransmitted);
 
@@ -83,7 +86,8 @@ void tcp_accept_init(struct tcb *t, struct tcp_env *env, const struct flow_key *
 
 #define TCP_COOKIE_PERIOD_S 64
 
-/* Window scale and SACK in the six low bits of TSval; without timestamps they are lost. */
+/* Window scale, SACK and classic ECN in the low bits of TSval; without timestamps they are lost. */
+#define TCP_COOKIE_BITS 127U
 uint32_t tcp_cookie_bits(const struct tcp_handshake *s);
 
 /* The initial sequence number: period (5 bits), MSS (3), keyed hash (24) over the 4-tuple, the
@@ -91,7 +95,8 @@ uint32_t tcp_cookie_bits(const struct tcp_handshake *s);
 seq32 tcp_cookie_make(const struct sip_key *secret, const struct flow_key *key, seq32 irs,
                       uint64_t now_s, uint16_t mss, uint32_t bits);
 
-/* Does an ACK carry a cookie of this or the last period? Fills in the handshake. */
+/* Does an ACK carry a cookie of this or the last period? Fills in the handshake; accurate ECN is
+ * for ecn_shake_of_cookie() to find. */
 bool tcp_cookie_check(const struct sip_key *secret, const struct tcp_segment *seg,
                       const struct flow_key *key, uint64_t now_s, struct tcp_handshake *s);
 

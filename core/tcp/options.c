@@ -6,8 +6,6 @@
 void la_tcp_options_init(struct la_tcp_options *o)
 {
     mem_zero(o, sizeof(*o));
-    o->sndbuf_bytes = 1024 * 1024;
-    o->rcvbuf_bytes = 1024 * 1024;
     o->keepidle_s = 7200; /* RFC 9293 MUST-28 */
     o->keepintvl_s = 75;
     o->keepcnt = 9;
@@ -23,6 +21,8 @@ void la_tcp_options_init(struct la_tcp_options *o)
     o->timestamps = true;
     o->sack = true;
     o->soft_errors = true;
+    o->mtu_probing = true;
+    o->ecn = LA_ECN_PASSIVE;
     o->backlog = 128;
     o->half_open_max = 256;
     o->cookies = 255;
@@ -80,14 +80,17 @@ void tcp_options_pack(struct tcp_options *to, const struct la_tcp_options *o)
                           bit(o->keepalive_garbage, TCP_OPT_GARBAGE) |
                           bit(o->window_scale, TCP_OPT_WSCALE) | bit(o->timestamps, TCP_OPT_TS) |
                           bit(o->sack, TCP_OPT_SACK) | bit(o->soft_errors, TCP_OPT_SOFT_ERRORS) |
-                          bit(o->pacing, TCP_OPT_PACING));
+                          bit(o->pacing, TCP_OPT_PACING) | bit(o->mtu_probing, TCP_OPT_MTU_PROBE) |
+                          bit(o->sndbuf_bytes == 0, TCP_OPT_SND_AUTO) |
+                          bit(o->rcvbuf_bytes == 0, TCP_OPT_RCV_AUTO) |
+                          (o->ecn <= LA_ECN_ACCURATE ? o->ecn : LA_ECN_PASSIVE) << TCP_OPT_ECN);
 }
 
 void tcp_options_unpack(struct la_tcp_options *to, const struct tcp_options *o)
 {
     la_tcp_options_init(to);
-    to->sndbuf_bytes = o->sndbuf;
-    to->rcvbuf_bytes = o->rcvbuf;
+    to->sndbuf_bytes = (o->bits & TCP_OPT_SND_AUTO) ? 0 : o->sndbuf;
+    to->rcvbuf_bytes = (o->bits & TCP_OPT_RCV_AUTO) ? 0 : o->rcvbuf;
     to->user_timeout_ms = o->user_timeout_ms;
     to->keepidle_s = o->keepidle_s;
     to->keepintvl_s = o->keepintvl_s;
@@ -101,6 +104,7 @@ void tcp_options_unpack(struct la_tcp_options *to, const struct tcp_options *o)
     to->r2_retries = o->r2_retries;
     to->ttl = o->ttl;
     to->tos = o->tos;
+    to->ecn = (uint8_t)(o->bits >> TCP_OPT_ECN);
     to->nodelay = (o->bits & TCP_OPT_NODELAY) != 0;
     to->cork = (o->bits & TCP_OPT_CORK) != 0;
     to->keepalive = (o->bits & TCP_OPT_KEEPALIVE) != 0;
@@ -109,6 +113,7 @@ void tcp_options_unpack(struct la_tcp_options *to, const struct tcp_options *o)
     to->timestamps = (o->bits & TCP_OPT_TS) != 0;
     to->sack = (o->bits & TCP_OPT_SACK) != 0;
     to->soft_errors = (o->bits & TCP_OPT_SOFT_ERRORS) != 0;
+    to->mtu_probing = (o->bits & TCP_OPT_MTU_PROBE) != 0;
     to->pacing = (o->bits & TCP_OPT_PACING) != 0;
     to->cc = o->cc;
 }

@@ -6,6 +6,7 @@
 
 #include "tcp/decide.h"
 #include "tcp/flight.h"
+#include "tcp/path.h"
 
 static const struct tcp_plan nothing = {.reason = LA_NONE};
 
@@ -127,8 +128,9 @@ static struct tcp_plan plan_tail_probe(const struct tcb *t)
         return plan;
     }
     const struct run *r = board_at(&f->board, f->board.last);
-    uint32_t len = seq_len(r->seq, r->end);
-    seq32 from = len > mss ? seq_sub(r->end, mss) : r->seq;
+    seq32 data_end = seq_min(r->end, t->snd_end); /* the FIN takes no room in a segment */
+    bool whole = seq_le(data_end, seq_add(r->seq, mss));
+    seq32 from = whole ? r->seq : seq_sub(data_end, mss);
     return plan_again(t, from, r->end, mss, LA_RTX_PROBE);
 }
 
@@ -195,8 +197,11 @@ static enum la_reason data_reason(const struct tcb *t)
 
 static struct tcp_plan plan_data(const struct tcb *t, uint32_t most)
 {
-    if (!may_send_data(t) || seq_ge(t->snd_nxt, t->snd_end) || !t->flight || most == 0 ||
-        !t->flight->board.spare || t->flight->board.lost.head) {
+    const struct tcp_flight *f = t->flight;
+    if (!may_send_data(t) || seq_ge(t->snd_nxt, t->snd_end) || !f || most == 0 || !f->board.spare) {
+        return nothing;
+    }
+    if (f->board.lost.head && !f->hold_rtx) {
         return nothing; /* RFC 6675 4, NextSeg(): what is lost goes before what is new */
     }
     uint32_t len = sendable(t, t->cc.cwnd);
@@ -213,6 +218,34 @@ static struct tcp_plan plan_data(const struct tcb *t, uint32_t most)
     add_fin(t, &plan);
     add_push(t, &plan);
     return plan;
+}
+
+/* RFC 4821 7.4: a probe for a larger MTU is due, nothing is lost, and there are data and window for
+ * it and for the three segments behind it that show its loss. Its payload, or 0. */
+static uint32_t mtu_probe_len(const struct tcb *t, const struct tcp_env *env)
+{
+    const struct tcp_flight *f = t->flight;
+    bool data = f && may_send_data(t) && seq_lt(t->snd_nxt, t->snd_end);
+    uint32_t len = t->path && data ? tcp_mtu_probe_len(t, env) : 0;
+    if (len == 0 || tcp_current_mss(t) != t->mss || !(t->flags & TCP_F_SACK) ||
+        t->phase != CC_OPEN || !f->board.spare || f->board.lost.head ||
+        f->board.sacked_bytes != 0 || f->tlp.outstanding || f->probe_due || f->hold_rtx) {
+        return 0;
+    }
+    uint32_t need = len + TCP_DUP_THRESH * (uint32_t)t->mss;
+    uint32_t out = seq_len(t->snd_una, t->snd_nxt);
+    bool fits = t->snd_wnd >= out && t->snd_wnd - out >= need && t->cc.cwnd >= need;
+    return fits && seq_len(t->snd_nxt, t->snd_end) >= need ? len : 0;
+}
+
+/* It waits until the congestion window has room for it; so do other data meanwhile (7.4). */
+static struct tcp_plan plan_mtu_probe(const struct tcb *t, uint32_t len)
+{
+    if (tcp_in_flight(t) + len > t->cc.cwnd) {
+        return nothing;
+    }
+    return (struct tcp_plan){
+        .reason = LA_PROBE_MTU, .seq = t->snd_nxt, .len = len, .flags = LA_TH_ACK};
 }
 
 static struct tcp_plan plan_fin(const struct tcb *t)
@@ -236,16 +269,36 @@ static struct tcp_plan plan_ack(const struct tcb *t)
         .reason = (enum la_reason)t->reason, .seq = ack_seq(t), .flags = LA_TH_ACK};
 }
 
-static struct tcp_plan next_segment(const struct tcb *t, uint32_t most)
+static struct tcp_plan plan_new(const struct tcb *t, const struct tcp_env *env, uint32_t most)
+{
+    uint32_t probe = most ? mtu_probe_len(t, env) : 0;
+    return probe ? plan_mtu_probe(t, probe) : plan_data(t, most);
+}
+
+/* ACKs that may not ride on data: RFC 8257 3.2, RFC 9768 3.2.2.1. */
+static struct tcp_plan plan_ecn_ack(const struct tcb *t)
+{
+    if (tcp_ecn_before(t)) {
+        return (struct tcp_plan){
+            .reason = LA_ACK_BEFORE_MARK, .seq = ack_seq(t), .flags = LA_TH_ACK};
+    }
+    return tcp_ecn_handshake_first(t) ? plan_ack(t) : nothing;
+}
+
+static struct tcp_plan next_segment(const struct tcb *t, const struct tcp_env *env, uint32_t most)
 {
     struct tcp_plan plan = plan_reset(t);
     if (plan.reason == LA_NONE && t->state != LA_TCP_CLOSED) {
         plan = plan_syn(t);
+        if (t->ecn && plan.reason == LA_NONE) {
+            most = most != 0 && ecn_single(t->ecn) ? 1 : most;
+            plan = plan_ecn_ack(t);
+        }
         if (plan.reason == LA_NONE && t->state >= LA_TCP_ESTABLISHED) {
             plan = plan_retransmit(t, most);
             plan = plan.reason == LA_NONE ? plan_tail_probe(t) : plan;
             plan = plan.reason == LA_NONE ? plan_probe(t) : plan;
-            plan = plan.reason == LA_NONE ? plan_data(t, most) : plan;
+            plan = plan.reason == LA_NONE ? plan_new(t, env, most) : plan;
             plan = plan.reason == LA_NONE ? plan_fin(t) : plan;
         }
         plan = plan.reason == LA_NONE ? plan_ack(t) : plan;
@@ -256,7 +309,7 @@ static struct tcp_plan next_segment(const struct tcb *t, uint32_t most)
 /* What the congestion window lets go is spread over time; probes, FINs and ACKs are not. */
 struct tcp_plan tcp_next_segment(struct tcb *t, const struct tcp_env *env, uint32_t most)
 {
-    struct tcp_plan plan = next_segment(t, most);
+    struct tcp_plan plan = next_segment(t, env, most);
     struct tcp_flight *f = t->flight;
     if (!f || f->pace.bps == 0 || plan.len == 0 || plan.reason == LA_RTX_PROBE ||
         plan.reason == LA_PROBE_WINDOW) {
@@ -265,9 +318,9 @@ struct tcp_plan tcp_next_segment(struct tcb *t, const struct tcp_env *env, uint3
     uint32_t budget = pace_budget(&f->pace, env->now_ns);
     if (budget == 0) {
         tcp_arm(t, &f->pace_at_ns, f->pace.due_ns);
-        return next_segment(t, 0);
+        return next_segment(t, env, 0);
     }
-    return budget < plan.len ? next_segment(t, budget > t->mss ? budget : t->mss) : plan;
+    return budget < plan.len ? next_segment(t, env, budget > t->mss ? budget : t->mss) : plan;
 }
 
 /* Every segment with an ACK tells all there is to tell about receiving. */
@@ -331,9 +384,12 @@ static void text_left(struct tcb *t, struct tcp_env *env, const struct tcp_plan 
     if (seq_lt(plan->seq, t->snd_nxt)) {
         tcp_flight_resent(t, env, plan, end);
     } else {
-        tcp_flight_sent(t, env, plan->seq, end);
+        tcp_flight_sent(t, env, plan, end);
         t->snd_nxt = end;
         t->flags &= ~(uint32_t)TCP_F_OVERRIDE;
+    }
+    if (plan->reason == LA_PROBE_MTU) {
+        tcp_mtu_probe_left(t, env, plan);
     }
     if (plan->len != 0) {
         pace_sent(&t->flight->pace, plan->len);
@@ -367,14 +423,23 @@ static void sent_sequence(struct tcb *t, struct tcp_env *env, const struct tcp_p
 void tcp_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan,
               const struct wire_tcp *h)
 {
-    t->segs_out += plan->len > t->mss ? (plan->len + t->mss - 1) / t->mss : 1;
+    bool super = plan->len > t->mss && plan->reason != LA_PROBE_MTU;
+    t->segs_out += super ? (plan->len + t->mss - 1) / t->mss : 1;
     tcp_trace_segment(t, env, LA_TRACE_OUT, h, plan->len, plan->reason);
     if (plan->flags & LA_TH_RST) {
         t->flags &= ~(uint32_t)TCP_F_RST_QUEUED;
         return;
     }
+    if (plan->reason == LA_ACK_BEFORE_MARK) {
+        t->last_ack_sent = seq_of(h->ack);
+        ecn_before_sent(t->ecn);
+        return; /* the one that tells all comes next */
+    }
     if (plan->flags & LA_TH_ACK) {
         acknowledged(t);
+        if (!(plan->flags & LA_TH_SYN)) {
+            tcp_ecn_sent(t, plan, h);
+        }
     }
     if (plan->reason == LA_PROBE_KEEPALIVE) {
         t->flags &= ~(uint32_t)TCP_F_KEEP_PROBE;

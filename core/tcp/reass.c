@@ -2,17 +2,42 @@
 #include "tcp/reass.h"
 
 #include "base/mem.h"
+#include "tcp/path.h"
+
+/* A buffer of `size` for the ranges, with those that there are. NULL: no memory. */
+static struct tcp_reass *move_to(struct tcb *t, struct tcp_env *env, uint32_t size)
+{
+    struct la_buf *to = buf_get(env->bufs, size);
+    if (!to) {
+        return NULL;
+    }
+    struct tcp_reass *q = (struct tcp_reass *)(void *)to->data;
+    *q = (struct tcp_reass){.count = 0};
+    if (t->reass) {
+        const struct tcp_reass *old = tcp_reass_of(t);
+        mem_copy(q, old, sizeof(*q) + old->count * sizeof(q->range[0]));
+        buf_put(env->bufs, t->reass);
+    }
+    q->room = (uint32_t)REASS_FIT(size);
+    t->reass = to;
+    return q;
+}
 
 static struct tcp_reass *attach(struct tcb *t, struct tcp_env *env)
 {
-    if (!t->reass) {
-        t->reass = buf_get(env->bufs, sizeof(struct tcp_reass));
-        if (!t->reass) {
-            return NULL;
-        }
-        mem_zero(t->reass->data, sizeof(struct tcp_reass));
+    return t->reass ? tcp_reass_of(t) : move_to(t, env, BUF_SMALL);
+}
+
+/* Room for one more range; NULL: there is none. */
+static struct tcp_reass *with_room(struct tcb *t, struct tcp_env *env)
+{
+    struct tcp_reass *q = tcp_reass_of(t);
+    if (q->count < q->room) {
+        return q;
     }
-    return tcp_reass_of(t);
+    return t->reass->cap >= BUF_CHUNK
+               ? NULL
+               : move_to(t, env, t->reass->cap < BUF_MTU ? BUF_MTU : BUF_CHUNK);
 }
 
 static void detach_if_empty(struct tcb *t, struct tcp_env *env)
@@ -52,7 +77,7 @@ static seq32 buf_end(const struct la_buf *buf)
 /* Bytes that are there already win: they are written over those of `buf` that repeat them. */
 static void keep_first(const struct reass_range *r, struct la_buf *buf)
 {
-    for (const struct la_buf *b = r->head; b; b = b->next) {
+    for (const struct la_buf *b = r->head; b && seq_lt(seq_of(b->seq), buf_end(buf)); b = b->next) {
         seq32 from = seq_max(seq_of(b->seq), seq_of(buf->seq));
         seq32 to = seq_min(buf_end(b), buf_end(buf));
         if (seq_lt(from, to)) {
@@ -65,7 +90,7 @@ static void keep_first(const struct reass_range *r, struct la_buf *buf)
 void tcp_reass_keep_first(const struct tcb *t, struct la_buf *buf)
 {
     const struct tcp_reass *q = tcp_reass_of(t);
-    for (uint32_t i = 0; q && i < q->count; i++) {
+    for (uint32_t i = 0; q && i < q->count && seq_lt(q->range[i].start, buf_end(buf)); i++) {
         keep_first(&q->range[i], buf);
     }
 }
@@ -73,11 +98,16 @@ void tcp_reass_keep_first(const struct tcb *t, struct la_buf *buf)
 /* The first range that ends at or behind `seq`: the one a segment beginning there may touch. */
 static uint32_t first_touched(const struct tcp_reass *q, seq32 seq)
 {
-    uint32_t i = 0;
-    while (i < q->count && seq_lt(q->range[i].end, seq)) {
-        i++;
+    uint32_t low = 0, high = q->count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (seq_lt(q->range[middle].end, seq)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    return i;
+    return low;
 }
 
 /* Cuts off what is there already and drops ranges that the segment covers whole. False: nothing of
@@ -118,33 +148,48 @@ static void join_next(struct tcp_reass *q, uint32_t i)
     remove_ranges(q, i + 1, 1);
 }
 
-static enum la_reason insert(struct tcp_reass *q, uint32_t at, struct la_buf *buf)
+/* Joins the payload to the range that it continues. */
+static void extend(struct tcb *t, struct tcp_env *env, struct reass_range *r, struct la_buf *buf)
 {
+    bool tight = t->rcv_charge > t->opt.rcvbuf;
+    r->end = buf_end(buf);
+    buf = buf_pack(env->bufs, r->tail, buf, tight ? 2 : 4);
+    if (buf) {
+        r->tail->next = buf;
+        r->tail = buf;
+        t->rcv_charge += buf_charge(buf);
+    }
+}
+
+static enum la_reason insert(struct tcb *t, struct tcp_env *env, uint32_t at, struct la_buf *buf)
+{
+    struct tcp_reass *q = tcp_reass_of(t);
     seq32 start = seq_of(buf->seq);
     seq32 end = buf_end(buf);
 
     q->stamp++;
     if (at > 0 && seq_eq(q->range[at - 1].end, start)) {
-        struct reass_range *r = &q->range[at - 1];
-        r->tail->next = buf;
-        r->tail = buf;
-        r->end = end;
-        r->stamp = q->stamp;
+        q->range[at - 1].stamp = q->stamp;
+        extend(t, env, &q->range[at - 1], buf);
         if (at < q->count && seq_eq(end, q->range[at].start)) {
             join_next(q, at - 1);
         }
         return LA_TAKE_DATA_EARLY;
     }
-    if (at < q->count && seq_eq(end, q->range[at].start)) {
+    bool before_next = at < q->count && seq_eq(end, q->range[at].start);
+    q = before_next ? q : with_room(t, env);
+    if (!q) {
+        return tcp_reass_of(t)->count < REASS_RANGES ? LA_DROP_NO_MEMORY : LA_DROP_REASSEMBLY_FULL;
+    }
+    buf = buf_pack(env->bufs, NULL, buf, 4);
+    t->rcv_charge += buf_charge(buf);
+    if (before_next) {
         struct reass_range *r = &q->range[at];
         buf->next = r->head;
         r->head = buf;
         r->start = start;
         r->stamp = q->stamp;
         return LA_TAKE_DATA_EARLY;
-    }
-    if (q->count == REASS_RANGES) {
-        return LA_DROP_REASSEMBLY_FULL;
     }
     mem_move(&q->range[at + 1], &q->range[at], (q->count - at) * sizeof(q->range[0]));
     q->range[at] = (struct reass_range){
@@ -160,15 +205,14 @@ enum la_reason tcp_reass_add(struct tcb *t, struct tcp_env *env, struct la_buf *
     uint32_t at;
 
     buf->next = NULL;
-    if (q && t->rcv_charge + buf_charge(buf) > 2 * t->opt.rcvbuf + BUF_HUGE) {
+    if (q && tcp_rcv_refuses(t, env, buf_charge(buf), true)) {
         verdict = LA_DROP_REASSEMBLY_FULL;
     } else if (q && !make_disjoint(t, env, q, buf, &at)) {
         verdict = LA_TAKE_DATA_OLD;
     } else if (q) {
-        verdict = insert(q, at, buf);
+        verdict = insert(t, env, at, buf);
     }
     if (verdict == LA_TAKE_DATA_EARLY) {
-        t->rcv_charge += buf_charge(buf);
         t->ooo_segs++;
         return verdict;
     }
@@ -200,22 +244,23 @@ struct la_buf *tcp_reass_pull(struct tcb *t, struct tcp_env *env)
 uint8_t tcp_reass_sack(const struct tcb *t, struct wire_sack *blocks, uint8_t max)
 {
     const struct tcp_reass *q = tcp_reass_of(t);
-    uint32_t below = UINT32_MAX;
+    const struct reass_range *best[4]; /* the youngest first */
     uint8_t n = 0;
 
-    while (q && n < max) {
-        const struct reass_range *best = NULL;
-        for (uint32_t i = 0; i < q->count; i++) {
-            const struct reass_range *r = &q->range[i];
-            if (r->stamp < below && (!best || r->stamp > best->stamp)) {
-                best = r;
+    for (uint32_t i = 0; q && i < q->count; i++) {
+        const struct reass_range *r = &q->range[i];
+        uint8_t at = n < max ? n++ : max;
+        for (; at > 0 && best[at - 1]->stamp < r->stamp; at--) {
+            if (at < max) {
+                best[at] = best[at - 1];
             }
         }
-        if (!best) {
-            break;
+        if (at < max) {
+            best[at] = r;
         }
-        below = best->stamp;
-        blocks[n++] = (struct wire_sack){.left = best->start.v, .right = best->end.v};
+    }
+    for (uint8_t i = 0; i < n; i++) {
+        blocks[i] = (struct wire_sack){.left = best[i]->start.v, .right = best[i]->end.v};
     }
     return n;
 }

@@ -1,6 +1,9 @@
 /* Reassembly: data that arrived behind a gap (RFC 9293 SHLD-31), as sorted ranges of buffers.
  *
- * The ranges live in one packet buffer that is attached to the connection while there are any.
+ * The ranges live in one packet buffer that is attached to the connection while there are any: a
+ * small one at first, larger ones as the gaps become more. A long fat path that loses a burst has
+ * hundreds of them, so that the range of a segment is looked up by halves.
+ *
  * Invariants: ranges are sorted, disjoint and not adjacent, all behind RCV.NXT and inside the
  * window; at most REASS_RANGES; each range's buffers are contiguous and sum up to its length.
  * Bytes that are there already win over bytes that come again. */
@@ -9,8 +12,6 @@
 
 #include "tcp/tcb.h"
 
-#define REASS_RANGES 32
-
 struct reass_range {
     seq32 start, end;
     struct la_buf *head, *tail;
@@ -18,10 +19,14 @@ struct reass_range {
 };
 
 struct tcp_reass {
-    uint32_t count;
+    uint32_t count, room;
     uint32_t stamp;
-    struct reass_range range[REASS_RANGES];
+    struct reass_range range[]; /* `room` of them */
 };
+
+/* How many fit a buffer of that size, and the largest. */
+#define REASS_FIT(bytes) (((bytes) - sizeof(struct tcp_reass)) / sizeof(struct reass_range))
+#define REASS_RANGES     REASS_FIT(BUF_CHUNK)
 
 static inline struct tcp_reass *tcp_reass_of(const struct tcb *t)
 {

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "tcp/decide.h"
+#include "tcp/path.h"
 
 /* 0: there are bytes; else why not: the end, an error, not yet. */
 static int64_t nothing_to_read(const struct tcb *t, bool *end)
@@ -25,13 +26,14 @@ static int64_t nothing_to_read(const struct tcb *t, bool *end)
 /* RFC 9293 3.8.6.2.2: the application has read; is the window worth an update? It is when the peer
  * may be stuck, and a quarter of the buffer ahead of that on a stream long enough to get there: a
  * short request is acknowledged with its answer, not by an update of its own. */
-static void window_may_open(struct tcb *t)
+static void window_may_open(struct tcb *t, const struct tcp_env *env)
 {
     if (t->flags & TCP_F_FIN_RCVD || !tcp_synchronized(t)) {
         return;
     }
     uint32_t offered = tcp_rcv_wnd(t);
-    uint32_t wnd = tcp_window_to_offer(offered, tcp_rcv_room(t), t->opt.rcvbuf, t->rcv_mss);
+    uint32_t room = tcp_rcv_room(t, env);
+    uint32_t wnd = tcp_window_to_offer(offered, room, t->opt.rcvbuf, t->rcv_mss);
     bool stuck = offered < 2U * t->rcv_mss && wnd != offered;
     uint32_t quarter = t->opt.rcvbuf / 4;
     if (stuck || (t->bytes_in >= quarter && wnd - offered >= quarter && wnd != offered)) {
@@ -72,6 +74,14 @@ static void urgent_read(struct tcb *t)
     }
 }
 
+/* What follows from reading: for urgent data, the buffer's size, the window. */
+static void have_read(struct tcb *t, struct tcp_env *env)
+{
+    urgent_read(t);
+    tcp_tune_read(t, env);
+    window_may_open(t, env);
+}
+
 static int64_t peek_bytes(const struct tcb *t, uint8_t *to, size_t len)
 {
     size_t done = 0;
@@ -102,8 +112,7 @@ int64_t tcp_recv(struct tcb *t, struct tcp_env *env, void *data, size_t len, uin
         to += n;
         left -= n;
     }
-    urgent_read(t);
-    window_may_open(t);
+    have_read(t, env);
     return (int64_t)(len - left);
 }
 
@@ -128,8 +137,7 @@ int tcp_consume(struct tcb *t, struct tcp_env *env, size_t len)
         consumed(t, env, n);
         len -= n;
     }
-    urgent_read(t);
-    window_may_open(t);
+    have_read(t, env);
     return LA_OK;
 }
 
@@ -144,7 +152,6 @@ int64_t tcp_take(struct tcb *t, struct tcp_env *env, struct la_buf **buf)
     t->rcv_queued -= head->len;
     drop_head(t, env);
     *buf = head;
-    urgent_read(t);
-    window_may_open(t);
+    have_read(t, env);
     return head->len;
 }

@@ -8,6 +8,7 @@
  * from which anything leaves twice. */
 #include "tcp/flight.h"
 
+#include "tcp/path.h"
 #include "tcp/rtt.h"
 #include "tcp/tcp.h"
 
@@ -45,6 +46,7 @@ static void enter(struct tcb *t, struct tcp_env *env, const struct tcp_ack_news 
     struct tcp_flight *f = t->flight;
     remember_window(t);
     t->cc.ops->congestion(&t->cc, cause, flight_size(t, n), env->now_ns);
+    tcp_ecn_reduced(t);
     prr_begin(&f->prr, f->board.bytes - f->board.sacked_bytes + n->delivered);
     tlp_reset(&f->tlp);
     f->recover = t->snd_nxt; /* RFC 6675 5 (2): RecoveryPoint */
@@ -55,9 +57,23 @@ static void enter_recovery(struct tcb *t, struct tcp_env *env, const struct tcp_
 {
     enter(t, env, n, CC_RECOVERY, CC_CAUSE_LOSS);
     undo_begin(&t->flight->undo);
+    t->flight->episode_ns = env->now_ns;
     t->flight->sacked_since = n->sacked != 0;
     t->recoveries++;
     tcp_note(t, env, LA_TRACE_EVENT, LA_RECOVERY_ENTERED, t->cc.ssthresh, 0);
+}
+
+/* RFC 3168 6.1.2: congestion that was marked is answered like a loss, once a window (the controller
+ * may answer less, RFC 8511), but for controllers that do so themselves. What was answered so is
+ * never taken back. */
+static void answer_marks(struct tcb *t, struct tcp_env *env, const struct tcp_ack_news *n)
+{
+    if (n->congested && t->phase == CC_OPEN && seq_gt(t->snd_una, t->flight->recover) &&
+        !(t->cc.ops->traits & CC_SCALES_ECN)) {
+        enter(t, env, n, CC_CWR, CC_CAUSE_ECN);
+        t->cc.prior_cwnd = t->cc.prior_ssthresh = t->cc.ssthresh;
+        tcp_note(t, env, LA_TRACE_EVENT, LA_MARKS_ANSWERED, t->cc.ssthresh, n->ce);
+    }
 }
 
 static void leave(struct tcb *t, struct tcp_env *env, bool widened)
@@ -88,7 +104,9 @@ static void take_back(struct tcb *t, struct tcp_env *env, enum la_reason why)
     }
     t->cc.ssthresh = t->cc.prior_ssthresh;
     t->cc.ops->undo(&t->cc, env->now_ns);
+    rack_retract(&f->rack);
     undo_end(&f->undo);
+    tcp_ecn_restored(t);
     t->phase = CC_OPEN;
     f->hold_rtx = false;
     f->frto.step = 0;
@@ -113,11 +131,20 @@ static void adapt_rtt(struct tcb *t, const struct tcp_ack_news *n)
     t->rto_ms = tcp_rto_ms(rtt, t->opt.rto_min_ms, TCP_RTO_MAX_MS);
 }
 
-static void timeout_was_spurious(struct tcb *t, struct tcp_env *env)
+/* RFC 4015 3.1, step 7: not a whole window at once into a network that has been silent; slow start
+ * leads back to where it was. */
+static void timeout_was_spurious(struct tcb *t, struct tcp_env *env, const struct tcp_ack_news *n)
 {
-    t->flight->adapt = true;
-    t->flight->adapt_seq = t->snd_nxt;
+    struct tcp_flight *f = t->flight;
+    f->adapt = true;
+    f->adapt_seq = t->snd_nxt;
     take_back(t, env, LA_TIMEOUT_SPURIOUS);
+    uint32_t initial = cc_initial_window(t->mss);
+    uint32_t cwnd = tcp_in_flight(t) + (n->acked < initial ? n->acked : initial);
+    if (!own_cwnd(t) && cwnd < t->cc.cwnd) {
+        t->cc.ssthresh = t->cc.ssthresh > t->cc.cwnd ? t->cc.ssthresh : t->cc.cwnd;
+        set_cwnd(t, cwnd);
+    }
 }
 
 static void ask_frto(struct tcb *t, struct tcp_env *env, const struct tcp_ack_news *n)
@@ -144,7 +171,7 @@ static void ask_frto(struct tcb *t, struct tcp_env *env, const struct tcp_ack_ne
         f->hold_rtx = false;
         break;
     case FRTO_SPURIOUS:
-        timeout_was_spurious(t, env);
+        timeout_was_spurious(t, env, n);
         break;
     }
 }
@@ -153,10 +180,13 @@ static void ask_undo(struct tcb *t, struct tcp_env *env, const struct tcp_ack_ne
                      const struct tcp_segment *seg)
 {
     struct tcp_flight *f = t->flight;
+    if (n->congested && !(t->cc.ops->traits & CC_SCALES_ECN)) {
+        undo_end(&f->undo); /* nothing was lost, perhaps, but there was congestion */
+    }
     struct undo_ack in = {.advanced = n->acked != 0,
                           .has_ts = (t->flags & TCP_F_TS) && (seg->h.options & WIRE_TCP_TS),
                           .tsecr = seg->h.tsecr,
-                          .covers_rtx = n->covers_rtx,
+                          .covers_rtx = n->covers_episode,
                           .covers_all = f->board.first == 0,
                           .dsack = n->dsacks != 0,
                           .dsack_before = t->dsacks_in != 0};
@@ -170,12 +200,14 @@ static void ask_undo(struct tcb *t, struct tcp_env *env, const struct tcp_ack_ne
         break;
     case UNDO_BY_TIMESTAMP:
         if (timeout) {
-            timeout_was_spurious(t, env);
+            timeout_was_spurious(t, env, n);
         } else {
+            rack_reordered(&f->rack);
             take_back(t, env, LA_RECOVERY_UNDONE);
         }
         break;
     case UNDO_BY_DSACK:
+        rack_reordered(&f->rack);
         take_back(t, env, LA_RECOVERY_UNDONE_DSACK);
         break;
     }
@@ -212,6 +244,16 @@ static void proportional(struct tcb *t, const struct tcp_ack_news *n, bool first
     set_cwnd(t, flight + (n->partial && more < t->mss ? t->mss : more));
 }
 
+/* RFC 5681 3.1: only an ACK of new data lets the window grow, and only when it was used up; RFC
+ * 5682 2.1, step 2b: two new segments and no more. On a path that reorders half of the ACKs may be
+ * of data behind a gap: there they are progress as well. */
+static bool may_grow(const struct tcb *t, const struct tcp_ack_news *n)
+{
+    const struct tcp_flight *f = t->flight;
+    bool progress = n->acked != 0 || (n->sacked != 0 && f->rack.reordering_seen);
+    return (t->flags & TCP_F_CWND_USED) && progress && !n->ended && !f->hold_rtx;
+}
+
 static void tell_congestion_control(struct tcb *t, struct tcp_env *env,
                                     const struct tcp_ack_news *n)
 {
@@ -233,13 +275,22 @@ static void tell_congestion_control(struct tcb *t, struct tcp_env *env,
                          .sample_lost = s.lost,
                          .sample_app_limited = s.app_limited,
                          .round_start = s.round_start,
-                         /* RFC 5681 3.1: only an ACK of new data lets the window grow. */
-                         .limited = (t->flags & TCP_F_CWND_USED) && n->acked != 0 && !n->ended,
+                         .limited = may_grow(t, n),
+                         .ce = n->ce,
                          .paced = f->pace.bps != 0,
                          .no_sack = !(t->flags & TCP_F_SACK),
                          .phase = t->phase};
     t->cc.ops->acked(&t->cc, &ack);
     tcp_set_pace(t);
+}
+
+/* Most ACKs say that all is well: then there is nobody to ask. */
+static bool nothing_wrong(const struct tcb *t, const struct tcp_ack_news *n)
+{
+    const struct tcp_flight *f = t->flight;
+    return t->phase == CC_OPEN && !n->duplicate && n->dsacks == 0 && f->board.sacked_bytes == 0 &&
+           f->board.lost_bytes == 0 && !f->tlp.outstanding && f->frto.step == 0 &&
+           !f->undo.possible && !f->adapt && f->dup_acks == 0 && f->reo_at_ns == TCP_NEVER;
 }
 
 void tcp_repair(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n,
@@ -253,12 +304,17 @@ void tcp_repair(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n,
         min_rtt_sample(&f->min_rtt, tcp_now_ms(env), n->last_rtt_us);
         tlp_rtt_sample(&f->tlp);
     }
-    adapt_rtt(t, n);
-    tcp_check_reneging(t, env);
-    ask_probe(t, env, n, seg);
-    ask_undo(t, env, n, seg);
-    ask_frto(t, env, n);
-    tcp_detect(t, env, n);
+    if (!nothing_wrong(t, n)) {
+        adapt_rtt(t, n);
+        tcp_check_reneging(t, env);
+        ask_probe(t, env, n, seg);
+        ask_undo(t, env, n, seg);
+        ask_frto(t, env, n);
+        tcp_detect(t, env, n);
+    }
+    if (n->mtu_probe_lost || n->mtu_news != 0) {
+        tcp_mtu_judged(t, env, n);
+    }
     if (t->phase != CC_OPEN && seq_ge(t->snd_una, f->recover)) {
         leave(t, env, widened);
         n->ended = true;
@@ -267,6 +323,7 @@ void tcp_repair(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n,
         enter_recovery(t, env, n);
         entered = true;
     }
+    answer_marks(t, env, n);
     if (n->delivered != 0 || n->lost != 0) {
         if ((t->phase == CC_CWR || t->phase == CC_RECOVERY) && !own_cwnd(t)) {
             proportional(t, n, entered);
@@ -288,6 +345,8 @@ void tcp_repair_reorder(struct tcb *t, struct tcp_env *env)
     tcp_news_begin(t, &n);
     tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_REORDER, tcp_reordering_window_us(t) / 1000, 0);
     tcp_detect(t, env, &n);
+    tcp_mtu_judged(t, env, &n);
+    t->todo |= TCP_DO_OUTPUT;
     if (n.lost == 0) {
         return;
     }
@@ -316,6 +375,7 @@ void tcp_repair_timeout(struct tcb *t, struct tcp_env *env)
     tcp_news_begin(t, &n);
     if (!recovering) {
         undo_begin(&f->undo); /* within a recovery it goes on */
+        f->episode_ns = env->now_ns;
         f->sacked_since = f->board.sacked_bytes != 0;
     }
     if (!again) {
@@ -328,12 +388,16 @@ void tcp_repair_timeout(struct tcb *t, struct tcp_env *env)
     if (board_at(&f->board, f->board.first)->flags & RUN_SACKED) {
         tcp_check_reneging(t, env);
     }
+    tcp_ecn_reduced(t);
     f->dup_acks = 0;
     f->dup_bytes = 0;
     f->hold_rtx = f->probe_due = false;
     f->reo_at_ns = f->pto_at_ns = TCP_NEVER;
     f->rtx_high = t->snd_una;
     tlp_reset(&f->tlp);
+    if (tcp_mtu_timeout(t, env)) {
+        f->frto.step = 0; /* RFC 5682 asks whether it was too early; it was too large */
+    }
     tcp_detect_timeout(t, env, &n);
     if (!own_cwnd(t)) {
         set_cwnd(t, tcp_in_flight(t) + t->mss); /* the first one goes, whatever else is under way */
@@ -355,7 +419,7 @@ void tcp_arm_probe(struct tcb *t, const struct tcp_env *env)
         return;
     }
     uint64_t left_us = t->rtx_at_ns > env->now_ns ? (t->rtx_at_ns - env->now_ns) / 1000 : 0;
-    uint32_t segments = (tcp_in_flight(t) + t->mss - 1U) / t->mss;
+    uint32_t segments = tcp_in_flight(t) > t->mss ? 2 : 1; /* more make no difference */
     uint32_t pto_us = tlp_pto_us(t->srtt_us8 / 8, segments, TCP_MAX_ACK_DELAY_US,
                                  left_us > UINT32_MAX ? UINT32_MAX : (uint32_t)left_us);
     tcp_arm(t, &f->pto_at_ns, env->now_ns + (uint64_t)pto_us * 1000);

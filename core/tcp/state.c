@@ -4,10 +4,11 @@
  * lead to CLOSED from everywhere. LISTEN, half-open connections and TIME-WAIT that has begun are
  * records of their own (listen.h, time_wait.h); a control block passes through SYN-RECEIVED when
  * its record becomes a connection and at a simultaneous open. */
-#include "tcp/tcb.h"
+#include "tcp/tcp.h"
 
 #include "base/mem.h"
 #include "tcp/flight.h"
+#include "tcp/path.h"
 #include "tcp/reass.h"
 
 #define TO(state) (1U << LA_TCP_##state)
@@ -128,10 +129,12 @@ void tcp_end(struct tcb *t, struct tcp_env *env, int error, enum la_reason why)
 void tcp_release(struct tcb *t, struct tcp_env *env)
 {
     tcp_flight_drop(t, env);
+    tcp_path_drop(t, env);
     tcp_reass_drop(t, env);
+    tcp_ecn_drop(t, env);
     buf_put_list(env->bufs, t->snd_head);
     buf_put_list(env->bufs, t->rcv_head);
-    t->snd_head = t->snd_tail = t->snd_cur = NULL;
+    t->snd_head = t->snd_tail = NULL;
     t->rcv_head = t->rcv_tail = NULL;
     t->rcv_queued = t->rcv_charge = 0;
     if (t->ring) {

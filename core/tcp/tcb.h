@@ -63,6 +63,7 @@ enum tcp_todo {
     TCP_DO_TIMER = 0x0200,    /* a deadline came nearer */
     TCP_DO_GONE = 0x0800,     /* state CLOSED: out of the table */
     TCP_DO_DOUBT = 0x2000,    /* retransmissions reached R1: the path is in doubt (MUST-20) */
+    TCP_DO_PATH_MTU = 0x4000, /* path_mtu is what a search found: for other connections as well */
     TCP_DO_PROGRESS = 0x1000, /* the peer acknowledged new data: the path works */
 };
 
@@ -96,6 +97,7 @@ enum tcp_flag {
 
 struct tcp_reass;  /* reass.h */
 struct tcp_flight; /* flight.h */
+struct tcp_ecn;    /* ecn.h */
 
 /* Those of la_tcp_options that act on a connection, packed. */
 struct tcp_options {
@@ -121,6 +123,10 @@ struct tcp_options {
 #define TCP_OPT_SACK        0x40
 #define TCP_OPT_SOFT_ERRORS 0x80
 #define TCP_OPT_PACING      0x100
+#define TCP_OPT_MTU_PROBE   0x200
+#define TCP_OPT_SND_AUTO    0x400 /* sndbuf and rcvbuf follow the path (tune.c) */
+#define TCP_OPT_RCV_AUTO    0x800
+#define TCP_OPT_ECN         14 /* the two high bits: enum la_ecn */
 
 struct tcb {
     /* who, and the state */
@@ -157,8 +163,8 @@ struct tcb {
     uint16_t mss;     /* Eff.snd.MSS: payload of a full segment */
     uint16_t rcv_mss; /* largest segment seen, for delayed ACKs and window steps */
     struct la_buf *snd_head, *snd_tail;
-    struct la_buf *snd_cur; /* a buffer at or before the one that holds snd_nxt */
-    uint64_t rtx_at_ns;     /* retransmission or persist timer */
+    struct tcp_ecn *ecn; /* NULL: without ECN (marks.c) */
+    uint64_t rtx_at_ns;  /* retransmission or persist timer */
 
     struct cc cc;
     struct tcp_flight *flight; /* NULL: nothing was sent for long (flight.h) */
@@ -180,10 +186,12 @@ struct tcb {
     seq32 fin_seq;
     uint32_t last_in_ms, last_send_ms, ts_recent_s; /* stack time */
     struct wire_sack dsack;
+    uint32_t path;     /* struct tcp_path (path.h), 0: nothing to know */
     uint16_t peer_mss; /* of its SYN, 0: none */
-    uint16_t path_mtu;
-    uint8_t backoff; /* timeouts in a row */
-    uint8_t probes;  /* keep-alive probes in a row */
+    uint16_t path_mtu; /* in use */
+    uint16_t link_mtu; /* what the first hop takes */
+    uint8_t backoff;   /* timeouts in a row */
+    uint8_t probes;    /* keep-alive probes in a row */
     uint8_t challenges;
     uint8_t reason; /* why the next pure ACK, probe or reset leaves: enum la_reason */
     int8_t error;   /* la_err, all of which fit */
@@ -200,11 +208,20 @@ _Static_assert(offsetof(struct tcb, snd_una) == 128, "receiving: one cache line"
 _Static_assert(offsetof(struct tcb, cc) == 192, "sending: one cache line");
 _Static_assert(offsetof(struct tcb, keep_at_ns) == 256, "congestion control: one cache line");
 
+/* Sizes of buffers that follow the path: at first, and at most (la_config). */
+struct tcp_sizes {
+    uint32_t snd_initial, snd_max;
+    uint32_t rcv_initial, rcv_max;
+};
+
 /* What the connection needs of the world around it; handed in with each call. */
 struct tcp_env {
     uint64_t now_ns;
     struct buf_pool *bufs;
     struct slab *flights, *runs; /* struct tcp_flight, struct run */
+    struct slab *paths;          /* struct tcp_path */
+    struct tcp_sizes sizes;
+    struct slab *ecns; /* struct tcp_ecn_slot */
     struct trace *trace;
     struct prng *prng;
     struct sip_key isn_key; /* RFC 6528: secretkey */

@@ -2,7 +2,10 @@
 #ifndef TCP_TCP_H
 #define TCP_TCP_H
 
+#include "tcp/ecn.h"
 #include "tcp/tcb.h"
+
+struct tcp_ack_news; /* flight.h */
 
 /* ---- 3.10.7 SEGMENT ARRIVES (arrives.c) ----------------------------------------------------- */
 
@@ -28,9 +31,10 @@ bool tcp_step_ack(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
 void tcp_take_ack(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg,
                   bool duplicate);
 void tcp_update_window(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg);
-/* Moves to ESTABLISHED with the peer's first window (simultaneous and passive open too). */
+/* Moves to ESTABLISHED with the peer's first window (simultaneous and passive open too).
+ * `congested`: SYN or SYN-ACK met congestion. */
 void tcp_establish(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg,
-                   enum la_reason why);
+                   bool congested, enum la_reason why);
 /* Takes the options of the peer's SYN (RFC 7323 2.2, RFC 2018 2, RFC 9293 3.7.1). */
 void tcp_take_syn_options(struct tcb *t, struct tcp_env *env, const struct wire_tcp *h);
 
@@ -40,7 +44,7 @@ void tcp_step_text(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
 /* Appends bytes in order to the receive queue and takes the buffer over. */
 void tcp_queue_in_order(struct tcb *t, struct tcp_env *env, struct la_buf *buf, uint32_t segs);
 /* Room for more, in bytes, by the receive buffer and by real memory. */
-uint32_t tcp_rcv_room(const struct tcb *t);
+uint32_t tcp_rcv_room(const struct tcb *t, const struct tcp_env *env);
 
 /* ---- sending (output.c, build.c) ------------------------------------------------------------ */
 
@@ -72,6 +76,58 @@ void tcp_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan,
  * Returns the bytes of TCP header and payload. */
 uint32_t tcp_build(struct tcb *t, struct tcp_env *env, struct tcp_plan *plan,
                    struct la_frame *frame, uint32_t ip_len, bool partial, struct wire_tcp *h);
+
+/* ---- ECN (marks.c): nothing happens without a record -------------------------------------- */
+
+#define TCP_ECN_BYTES 40 /* of the record in its slab */
+
+void tcp_ecn_drop(struct tcb *t, struct tcp_env *env);
+/* A SYN is to leave: asks for what the options say, if there is memory for it. */
+void tcp_ecn_ask(struct tcb *t, struct tcp_env *env);
+/* Flags of the SYN, or of the SYN-ACK (`answer`) to a SYN that crossed it. */
+uint16_t tcp_ecn_syn_flags(const struct tcb *t, bool answer);
+/* The SYN-ACK / a SYN that crossed ours / the third segment came. True: a SYN met congestion. */
+bool tcp_ecn_answered(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg,
+                      bool fell_back);
+void tcp_ecn_crossed(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg);
+bool tcp_ecn_third(struct tcb *t, const struct tcp_segment *seg);
+/* What a half-open connection agreed on; false: no memory. */
+bool tcp_ecn_accept(struct tcb *t, struct tcp_env *env, const struct ecn_shake *s);
+/* The SYN-ACK came again and is answered. */
+void tcp_ecn_syn_ack_again(struct tcb *t, const struct tcp_segment *seg);
+
+/* An acceptable packet came, with `len` bytes in `segs` segments, before its text is taken. */
+void tcp_ecn_arrived(struct tcb *t, const struct tcp_segment *seg, uint32_t len, uint32_t segs);
+/* Does the handshake's ACK go first (RFC 9768 3.2.2.1)? One of what came before the last change of
+ * marks (RFC 8257 3.2)? */
+bool tcp_ecn_handshake_first(const struct tcb *t);
+bool tcp_ecn_before(const struct tcb *t);
+
+/* The flags of a segment with an ACK, once it has its options / the ECN field of its IP header,
+ * before tcp_sent() / it left. */
+void tcp_ecn_fill(const struct tcb *t, const struct tcp_plan *plan, struct wire_tcp *h);
+enum ecn_field tcp_ecn_field(const struct tcb *t, const struct tcp_plan *plan);
+void tcp_ecn_sent(struct tcb *t, const struct tcp_plan *plan, const struct wire_tcp *h);
+
+/* The congestion window was reduced / that was a mistake. */
+static inline void tcp_ecn_reduced(struct tcb *t)
+{
+    if (t->ecn) {
+        ecn_reduced(t->ecn);
+    }
+}
+static inline void tcp_ecn_restored(struct tcb *t)
+{
+    if (t->ecn) {
+        t->ecn->flags &= (uint16_t)~ECN_F_CWR;
+    }
+}
+
+void tcp_ecn_info(const struct tcb *t, struct la_tcp_info *info);
+
+/* What an ACK tells of congestion. */
+void tcp_ecn_news(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n,
+                  const struct tcp_segment *seg);
 
 /* ---- 3.10.8 timeouts (timeout.c) ------------------------------------------------------------ */
 
@@ -110,7 +166,7 @@ uint32_t tcp_ready(const struct tcb *t);
 bool tcp_options_ok(const struct la_tcp_options *o);
 void tcp_options_pack(struct tcp_options *to, const struct la_tcp_options *from);
 void tcp_options_unpack(struct la_tcp_options *to, const struct tcp_options *from);
-/* Changes the congestion control to the one that the options name. */
+/* Changes congestion control and pacing to what the options name. */
 void tcp_set_cc(struct tcb *t, const struct tcp_env *env);
 /* Recomputes the effective MSS after the path's MTU or an option changed. */
 void tcp_set_mss(struct tcb *t, uint32_t path_mtu);

@@ -2,14 +2,14 @@
  * when to acknowledge (3.8.6.3), and the room that is left. */
 #include "tcp/tcp.h"
 
-#include "base/mem.h"
 #include "tcp/decide.h"
+#include "tcp/path.h"
 #include "tcp/reass.h"
 
 /* 0 as long as the application does not read: MAY-8. */
-uint32_t tcp_rcv_room(const struct tcb *t)
+uint32_t tcp_rcv_room(const struct tcb *t, const struct tcp_env *env)
 {
-    uint32_t rcvbuf = t->opt.rcvbuf;
+    uint32_t rcvbuf = tcp_rcv_size(t, env);
     /* Real memory counts too: many small payloads in large buffers must not exceed the budget. */
     if (t->rcv_queued >= rcvbuf || t->rcv_charge >= 2 * rcvbuf + BUF_HUGE) {
         return 0;
@@ -18,45 +18,19 @@ uint32_t tcp_rcv_room(const struct tcb *t)
     return room < TCP_WINDOW_MAX ? room : TCP_WINDOW_MAX;
 }
 
-/* Bytes behind `data + len` that nobody uses yet. */
-static uint32_t tail_room(const struct la_buf *buf)
+/* The queue's real memory stays below twice what it holds, and one large buffer: small payloads
+ * leave large buffers, and when that is not enough, all that fill less than half of theirs. */
+static struct la_buf *pack(const struct tcb *t, struct tcp_env *env, struct la_buf *buf)
 {
-    if (!buf || (buf->flags & BUF_LENT) || buf->refs != 1) {
-        return 0;
-    }
-    return (uint32_t)(buf->mem + buf->cap - (buf->data + buf->len));
-}
-
-/* A small payload in a large buffer moves: behind the tail of the queue, or into a small buffer, so
- * that unread data do not hold several times their size. NULL: it was appended to `tail`. */
-static struct la_buf *shrink(struct tcp_env *env, struct la_buf *tail, struct la_buf *buf)
-{
-    if (buf->len > buf->cap / 4) {
-        return buf;
-    }
-    if (buf->len <= tail_room(tail)) {
-        mem_copy(tail->data + tail->len, buf->data, buf->len);
-        tail->len += buf->len;
-        buf_put(env->bufs, buf);
-        return NULL;
-    }
-    bool smaller = buf->cap > BUF_MTU || buf->len <= BUF_SMALL;
-    struct la_buf *small = smaller ? buf_get(env->bufs, buf->len) : NULL;
-    if (!small) {
-        return buf;
-    }
-    mem_copy(small->data, buf->data, buf->len);
-    small->len = buf->len;
-    small->seq = buf->seq;
-    buf_put(env->bufs, buf);
-    return small;
+    bool tight = t->rcv_charge > 2 * t->rcv_queued + BUF_HUGE;
+    return buf_pack(env->bufs, t->rcv_tail, buf, tight ? 2 : 4);
 }
 
 static void append(struct tcb *t, struct tcp_env *env, struct la_buf *buf)
 {
     uint32_t len = buf->len;
 
-    buf = shrink(env, t->rcv_tail, buf);
+    buf = pack(t, env, buf);
     if (buf) {
         buf->next = NULL;
         if (t->rcv_tail) {
@@ -156,7 +130,7 @@ static void trim(struct tcb *t, struct tcp_segment *seg)
 static void take_early(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
                        enum la_reason *verdict)
 {
-    struct la_buf *buf = shrink(env, NULL, seg->buf);
+    struct la_buf *buf = seg->buf;
     uint32_t left = buf->seq;
     uint32_t right = buf->seq + buf->len;
 
@@ -189,7 +163,12 @@ void tcp_step_text(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
         return;
     }
     struct la_buf *buf = seg->buf;
+    if (tcp_rcv_refuses(t, env, buf_charge(buf), false)) {
+        *verdict = LA_DROP_NO_MEMORY; /* the peer sends it again when there may be some */
+        return;
+    }
     seg->buf = NULL;
     *verdict = LA_TAKE_DATA;
     tcp_queue_in_order(t, env, buf, seg->segs);
+    tcp_tune_arrived(t, env, seg);
 }

@@ -5,6 +5,7 @@
 #include "tcp/decide.h"
 #include "tcp/flight.h"
 #include "tcp/isn.h"
+#include "tcp/path.h"
 #include "tcp/reass.h"
 
 /* ---- OPEN ----------------------------------------------------------------------------------- */
@@ -14,6 +15,7 @@ void tcp_set_mss(struct tcb *t, uint32_t path_mtu)
     bool v4 = la_addr_is_v4(&t->key.raddr);
     uint32_t options = (t->flags & TCP_F_TS) ? 12 : 0;
     t->path_mtu = (uint16_t)(path_mtu > UINT16_MAX ? UINT16_MAX : path_mtu);
+    t->link_mtu = t->link_mtu > t->path_mtu ? t->link_mtu : t->path_mtu;
     t->mss = (uint16_t)tcp_effective_mss(t->peer_mss, t->path_mtu, v4, options, t->opt.mss_max);
     t->cc.mss = t->mss;
     if (t->rcv_mss == 0) {
@@ -30,8 +32,12 @@ void tcp_init(struct tcb *t, struct tcp_env *env, const struct flow_key *key, ui
     tcp_options_pack(&t->opt, o);
     t->ack_at_ns = t->rtx_at_ns = t->keep_at_ns = TCP_NEVER;
     t->rto_ms = TCP_RTO_INITIAL_MS; /* RFC 6298 2.1 */
+    if (t->opt.bits & TCP_OPT_SND_AUTO) {
+        t->opt.sndbuf = env->sizes.snd_initial;
+    }
+    t->opt.rcvbuf = tcp_rcvbuf_first(o, env);
     if (t->opt.bits & TCP_OPT_WSCALE) {
-        t->rcv_wscale = tcp_window_shift(t->opt.rcvbuf);
+        t->rcv_wscale = tcp_rcv_shift(o, env);
     }
     t->ts_offset = tcp_ts_offset(&env->ts_key, key);
     t->cc.ops = cc_nth(t->opt.cc);
@@ -46,14 +52,16 @@ void tcp_init(struct tcb *t, struct tcp_env *env, const struct flow_key *key, ui
 void tcp_set_cc(struct tcb *t, const struct tcp_env *env)
 {
     const struct cc_ops *ops = cc_nth(t->opt.cc);
-    if (ops == t->cc.ops) {
-        return;
+    if (ops != t->cc.ops) {
+        t->cc.ops = ops;
+        t->cc.pacing_bps = 0;
+        if (t->flight) {
+            mem_zero(t->flight->cc_state, sizeof(t->flight->cc_state));
+            ops->begin(&t->cc, env->now_ns);
+        }
     }
-    t->cc.ops = ops;
-    t->cc.pacing_bps = 0;
     if (t->flight) {
-        mem_zero(t->flight->cc_state, sizeof(t->flight->cc_state));
-        ops->begin(&t->cc, env->now_ns);
+        tcp_set_pace(t);
     }
 }
 
@@ -62,6 +70,7 @@ void tcp_open(struct tcb *t, struct tcp_env *env)
     t->iss = tcp_isn(&env->isn_key, &t->key, env->now_ns);
     t->snd_una = t->snd_nxt = t->snd_max = t->iss;
     t->snd_end = seq_add(t->iss, 1);
+    tcp_ecn_ask(t, env);
     tcp_note(t, env, LA_TRACE_CALL, LA_CALL_OPEN, 0, 0);
     tcp_set_state(t, env, LA_TCP_SYN_SENT, LA_CALL_OPEN);
     t->todo |= TCP_DO_OUTPUT;
@@ -154,6 +163,7 @@ static void data_queued(struct tcb *t, struct tcp_env *env, uint32_t len, uint32
         uint32_t idle_ms = tcp_now_ms(env) - t->last_send_ms;
         if (idle_ms > t->rto_ms && t->flight) {
             t->cc.ops->restart(&t->cc, (uint64_t)idle_ms * 1000000, env->now_ns);
+            tcp_set_pace(t);
         }
     }
     t->snd_end = seq_add(t->snd_end, len);

@@ -8,7 +8,8 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 
-/* Option kinds (RFC 9293 3.2, RFC 7323, RFC 2018) and the lengths of those that have one. */
+/* Option kinds (RFC 9293 3.2, RFC 7323, RFC 2018, RFC 9768 3.2.3) and the lengths of those that
+ * have one. */
 #define KIND_END     0
 #define KIND_NOP     1
 #define KIND_MSS     2
@@ -16,12 +17,15 @@
 #define KIND_SACK_OK 4
 #define KIND_SACK    5
 #define KIND_TS      8
+#define KIND_ECN0    172
+#define KIND_ECN1    174
 
 #define LEN_MSS        4
 #define LEN_WSCALE     3
 #define LEN_SACK_OK    2
 #define LEN_TS         10
 #define LEN_SACK_BLOCK 8
+#define LEN_ECN_FIELD  3
 
 #define OPTIONS_MAX (WIRE_TCP_HEADER_MAX - WIRE_TCP_HEADER)
 
@@ -42,6 +46,21 @@ static bool read_sack(const uint8_t *p, size_t len, struct wire_tcp *h)
     h->sack_n = (uint8_t)n;
     h->options |= WIRE_TCP_SACK;
     return true;
+}
+
+/* RFC 9768 3.2.3: whole fields count whatever the length is, the rest is padding. */
+static void read_ecn(const uint8_t *p, size_t len, struct wire_tcp *h)
+{
+    size_t n = (len - 2) / LEN_ECN_FIELD;
+
+    n = n < WIRE_ECN_MAX ? n : WIRE_ECN_MAX;
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *field = p + 2 + i * LEN_ECN_FIELD;
+        h->ecn[i] = (uint32_t)field[0] << 16 | load_be16(field + 1);
+    }
+    h->ecn_n = (uint8_t)n;
+    h->options = (uint8_t)((h->options & ~(WIRE_TCP_ECN0 | WIRE_TCP_ECN1)) |
+                           (p[0] == KIND_ECN0 ? WIRE_TCP_ECN0 : WIRE_TCP_ECN1));
 }
 
 /* Reads one option of `len` bytes, kind and length included. False: not its legal length. */
@@ -77,6 +96,10 @@ static bool read_option(const uint8_t *p, size_t len, struct wire_tcp *h)
         h->tsval = load_be32(p + 2);
         h->tsecr = load_be32(p + 6);
         h->options |= WIRE_TCP_TS;
+        return true;
+    case KIND_ECN0:
+    case KIND_ECN1:
+        read_ecn(p, len, h);
         return true;
     default:
         return true; /* RFC 9293 3.1, MUST-6: an option that is not known is skipped */
@@ -132,6 +155,7 @@ bool wire_tcp_parse(const uint8_t *p, size_t len, struct wire_tcp *h)
     h->mss = 0;
     h->wscale = 0;
     h->sack_n = 0;
+    h->ecn_n = 0;
     h->tsval = 0;
     h->tsecr = 0;
     if (hdr_len > WIRE_TCP_HEADER) {
@@ -143,6 +167,17 @@ bool wire_tcp_parse(const uint8_t *p, size_t len, struct wire_tcp *h)
 uint32_t wire_tcp_seglen(const struct wire_tcp *h, uint32_t payload)
 {
     return payload + ((h->flags & LA_TH_SYN) != 0) + ((h->flags & LA_TH_FIN) != 0);
+}
+
+static size_t ecn_length(const struct wire_tcp *h)
+{
+    return (h->options & (WIRE_TCP_ECN0 | WIRE_TCP_ECN1)) ? 2U + h->ecn_n * LEN_ECN_FIELD : 0;
+}
+
+/* NOPs that bring an option of `len` bytes to a multiple of 4. */
+static size_t nops_before(size_t len)
+{
+    return -len & 3;
 }
 
 /* Bytes of all options but SACK blocks, each brought to a multiple of 4. SACK-permitted takes the
@@ -162,7 +197,8 @@ static size_t fixed_options(const struct wire_tcp *h)
     if (h->options & WIRE_TCP_WSCALE) {
         size += 1 + LEN_WSCALE;
     }
-    return size;
+    size_t ecn = ecn_length(h);
+    return size + ecn + nops_before(ecn);
 }
 
 /* How many SACK blocks are written behind `used` bytes of other options. */
@@ -194,6 +230,15 @@ static uint8_t *begin_option(uint8_t *p, size_t nops, uint8_t kind, size_t len)
     return p + 2;
 }
 
+static uint8_t *put_ecn(uint8_t *p, const struct wire_tcp *h)
+{
+    for (size_t i = 0; i < h->ecn_n; i++, p += LEN_ECN_FIELD) {
+        p[0] = (uint8_t)(h->ecn[i] >> 16);
+        store_be16(p + 1, (uint16_t)h->ecn[i]);
+    }
+    return p;
+}
+
 static uint8_t *emit_options(uint8_t *p, const struct wire_tcp *h)
 {
     size_t blocks = sack_blocks(h, fixed_options(h));
@@ -217,6 +262,12 @@ static uint8_t *emit_options(uint8_t *p, const struct wire_tcp *h)
     if (h->options & WIRE_TCP_WSCALE) {
         p = begin_option(p, 1, KIND_WSCALE, LEN_WSCALE);
         *p++ = h->wscale;
+    }
+    size_t ecn = ecn_length(h);
+    if (ecn) {
+        p = begin_option(p, nops_before(ecn), (h->options & WIRE_TCP_ECN0) ? KIND_ECN0 : KIND_ECN1,
+                         ecn);
+        p = put_ecn(p, h);
     }
     if (blocks) {
         p = begin_option(p, 2, KIND_SACK, 2 + blocks * LEN_SACK_BLOCK);

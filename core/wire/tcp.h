@@ -1,4 +1,4 @@
-/* The TCP header and its options (RFC 9293 3.1, 3.2; RFC 7323; RFC 2018).
+/* The TCP header and its options (RFC 9293 3.1, 3.2; RFC 7323; RFC 2018; RFC 9768 3.2.3).
  *
  * wire_tcp_parse() checks once and fills a plain struct; wire_tcp_emit() is its inverse: what it
  * writes parses back to the same struct, padding after the options is zero (MUST-69). Options may
@@ -24,9 +24,14 @@
 #define WIRE_TCP_TS        0x04
 #define WIRE_TCP_SACK_OK   0x08
 #define WIRE_TCP_SACK      0x10
+#define WIRE_TCP_ECN0      0x20 /* AccECN, order 0: fields E0B, CEB, E1B */
+#define WIRE_TCP_ECN1      0x40 /* AccECN, order 1: fields E1B, CEB, E0B; never both */
 #define WIRE_TCP_MALFORMED 0x80 /* parse only: an option had an illegal length (MUST-7) */
 
 #define WIRE_SACK_MAX 4 /* as many as fit without timestamps; 3 with them (RFC 2018 3) */
+
+#define WIRE_ECN_MAX  3 /* fields of an AccECN option, 24 bits each */
+#define WIRE_ECN_MASK 0xffffffU
 
 struct wire_sack {
     uint32_t left;  /* first sequence number of the block */
@@ -44,13 +49,16 @@ struct wire_tcp {
     uint8_t options; /* WIRE_TCP_* */
     uint8_t wscale;  /* as in the option; may exceed 14 (RFC 7323 2.3: then 14 is used) */
     uint8_t sack_n;
+    uint8_t ecn_n; /* fields of the AccECN option, the first ones of its order */
     uint32_t tsval, tsecr;
+    uint32_t ecn[WIRE_ECN_MAX]; /* in the option's order */
     struct wire_sack sack[WIRE_SACK_MAX];
 };
 
 /* Reads the header of a segment of `len` bytes. False: shorter than its header, or data offset
  * below 5. A malformed option list is not fatal: what came before it counts and `options` has
- * WIRE_TCP_MALFORMED. Option fields are set only when `options` says so; sack[] up to sack_n. */
+ * WIRE_TCP_MALFORMED. Option fields are set only when `options` says so; sack[] up to sack_n,
+ * ecn[] up to ecn_n. */
 bool wire_tcp_parse(const uint8_t *p, size_t len, struct wire_tcp *h);
 
 /* SEG.LEN: what the segment takes of the sequence space, SYN and FIN counted (RFC 9293 3.4). */
@@ -62,8 +70,8 @@ size_t wire_tcp_size(const struct wire_tcp *h);
 
 /* Writes the header with checksum 0; `p` has at least wire_tcp_size() bytes. Returns the size.
  * Order of options: MSS, SACK-permitted, timestamps, window scale on a SYN; NOP NOP timestamps,
- * NOP NOP SACK else (RFC 7323 appendix A: the aligned form). Of sack[] as many blocks are written
- * as have room, the first ones first. hdr_len of `h` is not read. */
+ * NOP NOP SACK else (RFC 7323 appendix A: the aligned form); AccECN comes before SACK. Of sack[] as
+ * many blocks are written as have room, the first ones first. hdr_len of `h` is not read. */
 size_t wire_tcp_emit(uint8_t *p, const struct wire_tcp *h);
 
 #endif

@@ -96,21 +96,68 @@ int la_link_packet(const char *ifname, const uint8_t mac[6], struct la_link **li
 int la_link_pcapng(struct la_link *below, const char *path, struct la_link **link,
                    struct la_message *why);
 
-/* Impairment of either direction, everything following from the seed. Super-segments are cut to
- * wire segments and checksums completed first. Probabilities are in parts per million. */
+/* What a bad wire does to packets. All zero: nothing. Probabilities are in parts per million; those
+ * fields that say nothing else are off when zero. */
 struct la_impair {
     uint32_t loss_ppm, duplicate_ppm, corrupt_ppm, reorder_ppm;
-    uint64_t delay_ns, jitter_ns; /* jitter: uniform, 0 to this, keeps the order */
-    uint64_t reorder_ns;          /* a reordered frame is late by this much, 0: 1 ms */
-    uint64_t rate_bps;            /* bits per second, 0: as fast as it goes */
-    uint32_t queue_frames;        /* frames that may wait for the rate, 0: 1000 */
+    /* Bursts (Gilbert and Elliott): before each packet the wire may turn bad or good again. While
+     * it is bad, burst_loss_ppm counts in the place of loss_ppm. */
+    uint32_t burst_ppm, burst_end_ppm; /* burst_end_ppm 0: 25 % */
+    uint32_t burst_loss_ppm;           /* 0: all */
+    uint64_t loss_mask;                /* bit 0: lose the first packet, ... */
+    uint64_t loss_mask_data;           /* the same, counting only TCP segments with data */
+
+    uint64_t delay_ns;
+    uint64_t jitter_ns;        /* more delay, uniform, 0 to this; keeps the order */
+    uint64_t scatter_ns;       /* the same, packets overtake each other */
+    uint64_t reorder_ns;       /* a reordered packet is late by this much; 0 both: 1 ms */
+    uint64_t reorder_up_to_ns; /* and by 1 ns to this, uniform */
+
+    uint64_t rate_bps;        /* bits per second, 0: as fast as it goes, and there is no queue */
+    uint32_t queue_frames;    /* packets in the queue, the one on the line included */
+    uint32_t queue_bdp_ppm;   /* its bytes in parts of rate x rtt */
+    uint64_t queue_bytes;     /* or by themselves; none of the three: 1000 packets. A packet that
+                                 finds the line free always fits */
+    uint64_t rtt_ns;          /* for queue_bdp_ppm; 0: twice the delay */
+    uint64_t mark_bytes;      /* set CE in ECN packets that find as many bytes in the queue, */
+    uint64_t mark_sojourn_ns; /* or waited as long for the line, */
+    uint32_t mark_frames;     /* or find as many packets in the queue */
+
+    uint32_t mtu;      /* longer IP packets vanish */
+    uint32_t mtu_icmp; /* longer ones are dropped, and an ICMP error goes back when it may */
+    /* The line is down from down_at_ns after the first packet on, for down_for_ns, and so every
+     * down_every_ns (0: once). */
+    uint64_t down_at_ns, down_for_ns, down_every_ns;
 };
+
+/* Bytes of a queue of queue_bdp_ppm: at least two packets of 1500. 0: rate or time is missing. */
+uint64_t la_impair_bdp_bytes(const struct la_impair *impair);
+
+/* Impairment of either direction, everything following from the seed; NULL: none. Super-segments
+ * are cut to wire segments and checksums completed first. ICMP errors that one direction causes
+ * travel in the other. */
 int la_link_impair(struct la_link *below, const struct la_impair *out, const struct la_impair *in,
                    uint64_t seed, struct la_link **link);
 
-/* Reads "loss=1%,delay=10ms,jitter=2ms,reorder=0.1%,dup=0.1%,corrupt=0.01%,rate=10mbit,queue=100";
- * "late=2ms" sets reorder_ns. LA_EINVAL, and `why` names the word. */
+/* Reads "loss=1%,delay=10ms,rate=10mbit,queue=1bdp,rtt=66ms". The words:
+ *
+ *   loss= dup= corrupt= reorder=           1%, 30ppm
+ *   burst= burst-end= burst-loss=          likewise
+ *   mask= mask-data=                       0x15: of the first five packets the 1st, 3rd and 5th
+ *   delay= jitter= scatter= late= rtt=     10ms, 1.5us, 2s; late-up-to=
+ *   rate=                                  10mbit, 56kbit, 1gbit
+ *   queue=                                 100 (packets), 64kb, 1bdp
+ *   mark=                                  20 (packets), 30kb, 1ms
+ *   mtu= mtu-icmp=                         1400
+ *   down-at= down-for= down-every=         500ms
+ *
+ * LA_EINVAL, and `why` names the word. */
 int la_impair_parse(const char *text, struct la_impair *impair, struct la_message *why);
+
+/* Reads further words over what `impair` holds already. What it names must fit together only
+ * when la_impair_parse() would say so; la_impair_check() asks that. */
+int la_impair_add(const char *text, struct la_impair *impair, struct la_message *why);
+int la_impair_check(const struct la_impair *impair, struct la_message *why);
 
 /* Opens what a user names: "tun:NAME", "tap:NAME", "tun-plain:NAME" (without IFF_VNET_HDR),
  * "packet:IFNAME". `mtu` 0: as it is. LA_EINVAL: no such kind, and `why` lists the kinds. */

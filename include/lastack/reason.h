@@ -31,6 +31,8 @@
     X(RTX_PROBE, SEND, "RFC 8985 7.3", "tail loss probe: is the end of the flight lost?")         \
     X(RTX_WINDOW, SEND, "RFC 9293 3.8.6.1", "retransmission: it met a closed window, now open")   \
     X(RTX_LIMITED, SEND, "RFC 3042 2", "new data on a duplicate ACK")                             \
+    X(PROBE_MTU, SEND, "RFC 4821 7.5", "probe: data in a larger segment than the rest")           \
+    X(RTX_PROBE_MTU, SEND, "RFC 4821 7.6.2", "retransmission: the larger segment was lost")       \
     X(RTX_MTU, SEND, "RFC 1191 6", "retransmission in smaller segments: the path's MTU fell")     \
     X(FIN, SEND, "RFC 9293 3.10.4", "FIN: nothing more to send")                                  \
     X(FIN_AGAIN, SEND, "RFC 9293 3.8.1", "FIN again: not acknowledged before the timeout")        \
@@ -40,6 +42,8 @@
     X(ACK_GAP, SEND, "RFC 5681 4.2", "duplicate ACK: a segment is missing before this one")       \
     X(ACK_FILLED, SEND, "RFC 5681 4.2", "ACK: the gap is filled")                                 \
     X(ACK_DUPLICATE, SEND, "RFC 2883 4", "ACK: those bytes came before (D-SACK)")                 \
+    X(ACK_MARKED, SEND, "RFC 9768 3.2.2.5.1", "ACK: a packet came with news of congestion")       \
+    X(ACK_BEFORE_MARK, SEND, "RFC 8257 3.2", "ACK of what came before the marking changed")       \
     X(ACK_WINDOW, SEND, "RFC 9293 3.8.6.2.2", "window update: the application has read")          \
     X(ACK_UNACCEPTABLE, SEND, "RFC 9293 3.10.7.4", "ACK: the segment lay outside the window")     \
     X(ACK_TIME_WAIT, SEND, "RFC 9293 3.10.7.4", "acknowledges the repeated FIN from TIME-WAIT")   \
@@ -57,6 +61,7 @@
     X(RST_LISTENER_CLOSED, SEND, "RFC 9293 3.10.4", "reset: the listener closed before accept")   \
     X(RST_USER_TIMEOUT, SEND, "RFC 9293 3.10.8", "reset: the user timeout ran out")               \
     X(RST_KEEPALIVE, SEND, "RFC 9293 3.8.4", "reset: keep-alive probes were not answered")        \
+    X(RST_ECN, SEND, "RFC 9768 3.1.5", "reset: a second SYN asks for another kind of ECN")        \
     X(RST_PROCESS_ENDED, SEND, "RFC 9293 3.10.5", "reset: the process ended")                     \
     X(UDP_DATAGRAM, SEND, "RFC 768", "datagram")                                                  \
     X(ICMP_ECHO_REPLY, SEND, "RFC 792", "answers an echo request")                                \
@@ -110,6 +115,7 @@
     X(DROP_FRAGMENT, DROP, "RFC 8200 4.5", "fragment is malformed")                               \
     X(DROP_FRAGMENT_OVERLAP, DROP, "RFC 5722 4", "fragments overlap")                             \
     X(DROP_FRAGMENT_MEMORY, DROP, "RFC 1122 3.3.2", "too many fragments are waiting")             \
+    X(DROP_FRAGMENT_ECN, DROP, "RFC 3168 5.3", "congestion met by a fragment is told by a loss")  \
     X(DROP_FRAGMENT_TIME, DROP, "RFC 1122 3.3.2", "the other fragments did not come in time")     \
     X(DROP_ICMP, DROP, "RFC 1122 3.2.2", "ICMP message that asks for nothing")                    \
     X(DROP_ICMP_MALFORMED, DROP, "RFC 1122 3.2.2", "ICMP message is malformed")                   \
@@ -185,7 +191,11 @@
     X(TIMEOUT_PROBE, EVENT, "RFC 8985 7.2", "probe timer ran out: no ACK for the tail")           \
     X(TIMEOUT_REORDER, EVENT, "RFC 8985 6.2", "reordering timer ran out")                         \
     X(PROBE_REPAIRED, EVENT, "RFC 8985 7.4", "the probe repaired a loss: the window shrinks")     \
+    X(MTU_BLACK_HOLE, EVENT, "RFC 4821 7.7", "full-sized segments do not arrive: smaller ones")   \
+    X(MTU_RAISED, EVENT, "RFC 4821 7.6.1", "the larger segment arrived: larger ones")             \
     X(RENEGED, EVENT, "RFC 2018 8", "the peer dropped what it had SACKed")                        \
+    X(MARKS_ANSWERED, EVENT, "RFC 3168 6.1.2", "the path marks our packets: the window shrinks")  \
+    X(ECN_MANGLED, EVENT, "RFC 9768 3.2.2.3", "the path garbles ECN: packets go without now")     \
     X(SOFT_ERROR, EVENT, "RFC 9293 3.9.2.2", "a soft error was reported")                         \
     X(CLOCK_BACKWARDS, EVENT, "", "the clock went back: taken as the last time")                  \
     X(TRACE_LOST, EVENT, "", "trace records were lost: the rings were not drained in time")

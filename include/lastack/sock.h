@@ -188,8 +188,8 @@ la_handle la_sock_handle(const struct la_sock_table *table, int fd);
 #define LA_SO_REUSEADDR  2  /* bind beside TIME-WAIT, and beside others that have it */
 #define LA_SO_TYPE       3  /* read: LA_SOCK_* */
 #define LA_SO_ERROR      4  /* read: the pending error as a negative la_err, or 0; clears it */
-#define LA_SO_SNDBUF     7  /* bytes; what is set is what is read, nothing is doubled */
-#define LA_SO_RCVBUF     8  /* bytes; also bounds the window */
+#define LA_SO_SNDBUF     7  /* bytes, nothing is doubled; never set: as it is now, 0 unconnected */
+#define LA_SO_RCVBUF     8  /* the same; also bounds the window */
 #define LA_SO_KEEPALIVE  9  /* RFC 9293 3.8.4 */
 #define LA_SO_OOBINLINE  10 /* always 1 */
 #define LA_SO_LINGER     13 /* struct la_linger */
@@ -210,16 +210,17 @@ la_handle la_sock_handle(const struct la_sock_table *table, int fd);
 #define LA_IPV6_TCLASS       67 /* as IP_TOS; -1: the default */
 
 #define LA_IPPROTO_TCP      6
-#define LA_TCP_NODELAY      1  /* Nagle's algorithm off (RFC 9293 3.7.4) */
-#define LA_TCP_MAXSEG       2  /* set: upper bound, 88 to 32767, 0: none; read: the one in force */
-#define LA_TCP_CORK         3  /* hold partial segments back */
-#define LA_TCP_KEEPIDLE     4  /* s, 1 to 32767 */
-#define LA_TCP_KEEPINTVL    5  /* s, 1 to 32767 */
-#define LA_TCP_KEEPCNT      6  /* 1 to 127 */
-#define LA_TCP_SYNCNT       7  /* SYNs after the first, 1 to 127 */
-#define LA_TCP_LINGER2      8  /* s in FIN-WAIT-2 after a close, 1 to 32767 */
-#define LA_TCP_INFO         11 /* read: struct la_tcp_info (tcp.h), not Linux's struct */
-#define LA_TCP_USER_TIMEOUT 18 /* ms, 0: by number of retransmissions (RFC 9293 3.8.3) */
+#define LA_TCP_NODELAY      1   /* Nagle's algorithm off (RFC 9293 3.7.4) */
+#define LA_TCP_MAXSEG       2   /* set: upper bound, 88 to 32767, 0: none; read: the one in force */
+#define LA_TCP_CORK         3   /* hold partial segments back */
+#define LA_TCP_KEEPIDLE     4   /* s, 1 to 32767 */
+#define LA_TCP_KEEPINTVL    5   /* s, 1 to 32767 */
+#define LA_TCP_KEEPCNT      6   /* 1 to 127 */
+#define LA_TCP_SYNCNT       7   /* SYNs after the first, 1 to 127 */
+#define LA_TCP_LINGER2      8   /* s in FIN-WAIT-2 after a close, 1 to 32767 */
+#define LA_TCP_INFO         11  /* read: struct la_tcp_info (tcp.h), not Linux's struct */
+#define LA_TCP_USER_TIMEOUT 18  /* ms, 0: by number of retransmissions (RFC 9293 3.8.3) */
+#define LA_TCP_ECN          256 /* enum la_ecn (tcp.h), before la_connect() or la_listen(); ours */
 
 struct la_linger {
     int onoff;

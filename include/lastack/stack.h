@@ -74,6 +74,11 @@ struct la_config {
     uint8_t cookies;       /* enum la_cookies: SYN cookies */
     bool fast_path;        /* tests run with it on and off */
     bool rst_closed_ports; /* answer segments for nobody with RST (RFC 9293 3.5.2) */
+
+    /* Buffers of connections that leave their size to the stack (docs/windows.md): at first, and at
+     * most. No more than a quarter of memory_max. */
+    uint32_t sndbuf_initial, rcvbuf_initial;
+    uint32_t sndbuf_max, rcvbuf_max;
 };
 
 /* Fills in the defaults; the allocator and the seed are left zero and must be set. */

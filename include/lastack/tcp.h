@@ -17,10 +17,18 @@
 
 #pragma GCC visibility push(default)
 
+/* Explicit congestion notification (RFC 3168, RFC 9768). */
+enum la_ecn {
+    LA_ECN_OFF,
+    LA_ECN_PASSIVE,  /* accept what a peer asks for, ask for nothing */
+    LA_ECN_CLASSIC,  /* ask for classic ECN; a listener accepts no other */
+    LA_ECN_ACCURATE, /* ask for accurate ECN, and be content with classic */
+};
+
 /* Options of a connection or listener; accepted connections begin with their listener's. */
 struct la_tcp_options {
-    uint32_t sndbuf_bytes;    /* send buffer */
-    uint32_t rcvbuf_bytes;    /* receive buffer, and so the largest window */
+    uint32_t sndbuf_bytes;    /* send buffer; 0: it follows the path (docs/windows.md) */
+    uint32_t rcvbuf_bytes;    /* receive buffer, and so the largest window; 0: as well */
     uint32_t user_timeout_ms; /* give up when data stay unacknowledged this long;
                                  0: R2 counts (MUST-21) */
     uint32_t keepidle_s;      /* keep-alive: idle time before the first probe (MUST-28: 7200) */
@@ -35,7 +43,8 @@ struct la_tcp_options {
     uint8_t syn_retries;    /* SYNs after the first: 7 lasts over 3 minutes (MUST-23) */
     uint8_t r2_retries;     /* retransmissions of data before giving up (SHLD-11) */
     uint8_t ttl;            /* TTL or hop limit (MUST-49) */
-    uint8_t tos;            /* DS field and ECN bits (MUST-48) */
+    uint8_t tos;            /* DS field (MUST-48); the ECN bits below it are TCP's own */
+    uint8_t ecn;            /* enum la_ecn, when the connection opens */
     bool nodelay;           /* switches Nagle's algorithm off (MUST-17) */
     bool cork;              /* holds back partial segments until it is taken off, or 200 ms */
     bool keepalive;         /* default off (MUST-25) */
@@ -47,6 +56,7 @@ struct la_tcp_options {
     bool reuse_addr;        /* bind: RFC 9293 3.9.1.1 and docs/deviations.md */
     bool v6_only;           /* a wildcard IPv6 listener takes no IPv4 */
     bool soft_errors;       /* report them as events (SHLD-20) */
+    bool mtu_probing;       /* find the path's MTU without ICMP as well (RFC 4821) */
     uint32_t backlog;       /* listener: connections that wait for accept */
     uint32_t half_open_max; /* listener: half-open connections */
     uint8_t cookies;        /* listener: enum la_cookies; 255: the stack's choice */
@@ -140,6 +150,15 @@ int la_tcp_close(struct la_stack *stack, la_handle handle);
 /* ABORT (RFC 9293 3.10.5): RST with a reason of kind SEND, all queues dropped, handle given up. */
 int la_tcp_abort(struct la_stack *stack, la_handle handle, enum la_reason why);
 
+/* What the search for the path's MTU is about (RFC 8899 5.2). */
+enum la_mtu_state {
+    LA_MTU_DISABLED,  /* nothing to search */
+    LA_MTU_BASE,      /* a black hole: the base size, until it arrives */
+    LA_MTU_SEARCHING, /* larger sizes are probed */
+    LA_MTU_COMPLETE,  /* found, or never doubted */
+    LA_MTU_ERROR      /* not even the base size arrives */
+};
+
 /* STATUS (RFC 9293 3.10.6): a snapshot of the control block. */
 struct la_tcp_info {
     struct la_endpoint local, remote;
@@ -149,6 +168,8 @@ struct la_tcp_info {
     bool timestamps, sack, window_scale;
     bool recovery;   /* in fast recovery (tcpi_ca_state) */
     bool passive;    /* came from a listener */
+    uint8_t ecn;     /* agreed: LA_ECN_OFF, LA_ECN_CLASSIC or LA_ECN_ACCURATE */
+    bool ecn_sends;  /* new data leave as ECN-capable: nothing on the path garbles it */
     uint8_t backoff; /* timeouts in a row (tcpi_retransmits, tcpi_backoff) */
     uint8_t probes;  /* keep-alive probes in a row */
     uint8_t tos_in;  /* DS field and ECN bits of the last segment received (MAY-9) */
@@ -159,6 +180,11 @@ struct la_tcp_info {
     uint32_t rcv_mss;        /* largest segment received */
     uint32_t advertised_mss; /* what our SYN said (tcpi_advmss) */
     uint32_t path_mtu;
+    uint32_t link_mtu;                   /* what the first hop takes */
+    uint32_t mtu_low, mtu_high;          /* the path takes the one, and perhaps the other */
+    uint8_t mtu_state;                   /* enum la_mtu_state */
+    uint32_t sndbuf_bytes, rcvbuf_bytes; /* the sizes the buffers have now */
+    uint32_t rcv_rtt_us;                 /* the receiver's estimate, 0: none */
     uint32_t cwnd_bytes, ssthresh_bytes;
     uint32_t srtt_us, rttvar_us, rto_us;
     uint32_t delack_us;              /* tcpi_ato */
@@ -173,6 +199,18 @@ struct la_tcp_info {
     uint32_t bytes_rtx;
     uint32_t segs_in, segs_out;
     uint32_t rtx_segs, rtx_timeouts, dup_acks_in, ooo_segs_in;
+    uint32_t recoveries, undone; /* episodes of fast recovery; those taken back as mistakes */
+    uint32_t dsacks_in;          /* segments that the peer said came twice (tcpi_dsack_dups) */
+    /* while it sends, else 0 */
+    uint32_t flight_bytes;             /* in flight: RFC 6675's pipe */
+    uint32_t sacked_bytes, lost_bytes; /* (tcpi_sacked, tcpi_lost) */
+    uint32_t rtx_out_bytes;            /* sent again and under way (tcpi_retrans) */
+    uint32_t min_rtt_us;               /* of the last 10 s (tcpi_min_rtt) */
+    uint64_t pacing_bps;               /* bits a second; 0: not paced (tcpi_pacing_rate) */
+    bool reordering_seen;              /* the path reorders (tcpi_reord_seen) */
+    uint32_t ce_in;                    /* packets received that had met congestion */
+    uint32_t ce_acked;          /* ours that did, as the peer counts them; classic: ACKs with ECE */
+    uint32_t ce_acked_bytes;    /* payload of them; classic: acknowledged with ECE */
     uint32_t time_wait_left_ms; /* state TIME-WAIT: until port and resources are free */
     int32_t error;              /* la_err that ended it, or 0 */
     int32_t soft_error;         /* why delivery is in doubt, or 0 (RFC 9293 3.9.1.8) */

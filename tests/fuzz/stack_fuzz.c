@@ -196,12 +196,14 @@ static void segment(struct fuzz *f, const uint8_t *data, size_t n)
     bool ts = (b[0] & 4) != 0;
     size_t header = 20 + (ts ? 12 : 0) + options;
     size_t head = ip_header(f, v6, WIRE_PROTO_TCP, header + n - options);
+    f->frame[1] |= v6 ? b[5] >> 6 << 4 : b[5] >> 6; /* the ECN field */
+    uint16_t flags = (uint16_t)(b[1] | ((b[5] & 0x20) ? LA_TH_AE : 0));
     uint8_t *t = f->frame + head;
     store_be16(t, fresh ? (uint16_t)(4000 + (b[0] >> 6)) : f->last_port[1]);
     store_be16(t + 2, fresh ? 80 : f->last_port[0]);
     store_be32(t + 4, f->last_seq[1] + (uint32_t)(int8_t)b[2] * ((b[0] & 8) ? 1000U : 1U));
     store_be32(t + 8, f->last_seq[0] + (uint32_t)(int8_t)b[3]);
-    store_be16(t + 12, (uint16_t)(header / 4 << 12 | b[1]));
+    store_be16(t + 12, (uint16_t)(header / 4 << 12 | flags));
     store_be16(t + 14, (uint16_t)(b[4] << (b[5] & 15)));
     store_be16(t + 16, 0);
     store_be16(t + 18, b[5]);
@@ -277,6 +279,7 @@ static void open_one(struct fuzz *f, uint8_t how)
     o.keepalive = (how & 4) != 0;
     o.linger_s = (how & 8) ? 0 : (how & 16) ? 5 : -1;
     o.user_timeout_ms = (how & 32) ? 3000 : 0;
+    o.ecn = !(how & 32) ? LA_ECN_PASSIVE : (how & 4) ? LA_ECN_ACCURATE : LA_ECN_CLASSIC;
     if (la_tcp_open(f->s, (how & 2) ? &from : NULL, &to, &o, &h) == 0) {
         keep(f, h);
     }

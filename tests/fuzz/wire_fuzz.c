@@ -36,12 +36,19 @@ static void fuzz_tcp(const uint8_t *p, size_t len)
         return;
     }
     REQUIRE(h.hdr_len >= WIRE_TCP_HEADER && h.hdr_len <= len && h.sack_n <= WIRE_SACK_MAX);
+    bool accurate = (h.options & (WIRE_TCP_ECN0 | WIRE_TCP_ECN1)) != 0;
+    REQUIRE(h.ecn_n <= WIRE_ECN_MAX && (accurate || h.ecn_n == 0));
+    REQUIRE((~h.options & (WIRE_TCP_ECN0 | WIRE_TCP_ECN1)) != 0);
+    for (unsigned i = 0; i < h.ecn_n; i++) {
+        REQUIRE(h.ecn[i] <= WIRE_ECN_MASK);
+    }
     REQUIRE(((h.options & WIRE_TCP_SACK) != 0) == (h.sack_n != 0));
     size_t size = wire_tcp_emit(out, &h);
     REQUIRE(size == wire_tcp_size(&h));
     REQUIRE(wire_tcp_parse(out, size, &back) && back.hdr_len == size);
     REQUIRE(back.seq == h.seq && back.ack == h.ack && back.flags == h.flags && back.wnd == h.wnd);
     REQUIRE(!(back.options & WIRE_TCP_MALFORMED));
+    REQUIRE(back.ecn_n == h.ecn_n && memcmp(back.ecn, h.ecn, h.ecn_n * sizeof(h.ecn[0])) == 0);
     REQUIRE(wire_tcp_emit(again, &back) == size && memcmp(out, again, size) == 0);
 }
 

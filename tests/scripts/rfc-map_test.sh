@@ -8,7 +8,8 @@ row() { grep "^| $1 |" "$scratch/tree/docs/rfc-map.md"; }
 # says LABEL PATTERN: the row of the label must fit.
 says() { row "$1" | grep -qE -- "$2" || fail "$1 should say '$2': $(row "$1")"; }
 
-file tree/docs/rfc-map.in <"$root/docs/rfc-map.in"
+# One requirement is called deferred, whatever the real list has.
+sed '/^SHLD-8 /s/|[^|]*$/| deferred: another day/' "$root/docs/rfc-map.in" | file tree/docs/rfc-map.in
 file tree/core/tcp/x.c <<'E_C'
 /* A file about things: REC-1. */
 

@@ -15,6 +15,7 @@ static const uint32_t isns[] = {0, 1000, 0x7ffffff0, 0xfffffff0, 0xffffffff};
 static struct {
     uint32_t iss, irs;
     bool v4, fast, running;
+    uint8_t agreed;
 } world;
 
 static struct tcp_harness harness;
@@ -28,6 +29,7 @@ static uint64_t run_once(tcp_test_fn *run, uint32_t iss, uint32_t irs, bool v4, 
     world.fast = fast;
     world.running = true;
     tcp_begin(h, iss, irs, v4, fast);
+    tcp_agree(h, world.agreed);
     run(h);
     tcp_finish(h);
     world.running = false;
@@ -37,6 +39,7 @@ static uint64_t run_once(tcp_test_fn *run, uint32_t iss, uint32_t irs, bool v4, 
 void tcp_everywhere(void **state)
 {
     const struct tcp_case *c = *state;
+    world.agreed = c->agreed;
     for (unsigned i = 0; i < ISNS * ISNS * 2; i++) {
         uint32_t iss = isns[i / 2 % ISNS], irs = isns[i / 2 / ISNS];
         bool v4 = i % 2 == 0;
@@ -74,13 +77,21 @@ void tcp_begin(struct tcp_harness *h, uint32_t iss, uint32_t irs, bool v4, bool 
     h->memory.assert_handler = assert_handler;
     buf_pool_init(&h->pool, &h->memory);
     slab_init(&h->flights, &h->memory, LA_MEM_RECOVERY, sizeof(struct tcp_flight), 64, 4);
+    slab_init(&h->ecns, &h->memory, LA_MEM_CONNECTIONS, TCP_ECN_BYTES, 8, 4);
     slab_init(&h->runs, &h->memory, LA_MEM_RECOVERY, sizeof(struct run), 64, 1U << 20);
+    slab_init(&h->paths, &h->memory, LA_MEM_RECOVERY, sizeof(struct tcp_path), 8, 4);
     assert_int_equal(trace_init(&h->trace, &h->memory, 4), 0);
     prng_seed(&h->prng, seed);
     h->env = (struct tcp_env){
         .bufs = &h->pool,
         .flights = &h->flights,
         .runs = &h->runs,
+        .paths = &h->paths,
+        .sizes = {.snd_initial = 100000,
+                  .snd_max = 1 << 28,
+                  .rcv_initial = 100000,
+                  .rcv_max = 1 << 28},
+        .ecns = &h->ecns,
         .trace = &h->trace,
         .prng = &h->prng,
         .isn_key = {1, 2},
@@ -121,6 +132,9 @@ void tcp_finish(struct tcp_harness *h)
     assert_int_equal(h->memory.used[LA_MEM_RECOVERY], 0);
     slab_destroy(&h->flights);
     slab_destroy(&h->runs);
+    slab_destroy(&h->paths);
+    assert_int_equal(h->ecns.used, 0);
+    slab_destroy(&h->ecns);
     trace_destroy(&h->trace);
     buf_pool_destroy(&h->pool);
     assert_int_equal(h->memory.held, 0);
@@ -132,6 +146,7 @@ void tcp_again(struct tcp_harness *h)
     uint64_t digest = h->digest;
     tcp_finish(h);
     tcp_begin(h, h->iss, h->irs, h->v4, h->env.fast_path);
+    tcp_agree(h, world.agreed);
     h->digest = digest;
 }
 
@@ -160,6 +175,11 @@ static void fill_options(struct tcp_harness *h, const struct tcp_in *in, struct 
     if (w->options & WIRE_TCP_TS) {
         w->tsval = in->tsval ? in->tsval : h->peer_clock + tcp_now_ms(&h->env);
         w->tsecr = in->tsecr ? in->tsecr : h->tsval_seen;
+    }
+    for (unsigned i = 0; i < WIRE_SACK_MAX && (in->sack[i].left | in->sack[i].right) != 0; i++) {
+        w->options |= WIRE_TCP_SACK;
+        w->sack[w->sack_n++] = (struct wire_sack){.left = h->iss + in->sack[i].left,
+                                                  .right = h->iss + in->sack[i].right};
     }
 }
 
@@ -207,6 +227,9 @@ static void fill_segment(struct tcp_harness *h, const struct tcp_in *in, struct 
     seg->h.flags = in->flags;
     seg->h.wnd = window_of(h, in);
     seg->h.urg = in->urg;
+    seg->h.ecn_n = in->ecn_n;
+    memcpy(seg->h.ecn, in->ecn, sizeof(seg->h.ecn));
+    seg->tos = in->tos;
     fill_options(h, in, &seg->h);
     seg->h.hdr_len = (uint8_t)wire_tcp_size(&seg->h);
     seg->seg_len = wire_tcp_seglen(&seg->h, in->len);
@@ -251,6 +274,13 @@ enum la_reason tcp_window_in(struct tcp_harness *h, uint32_t ack, uint16_t wnd)
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
+void tcp_agree(struct tcp_harness *h, uint8_t options)
+{
+    h->options.sack = h->options.sack || (options & WIRE_TCP_SACK_OK);
+    h->options.timestamps = h->options.timestamps || (options & WIRE_TCP_TS);
+    h->syn_options |= options;
+}
+
 void tcp_start(struct tcp_harness *h)
 {
     tcp_init(&h->t, &h->env, &h->key, 7, &h->options, h->path_mtu);
@@ -261,7 +291,7 @@ void tcp_start(struct tcp_harness *h)
 
 void tcp_start_passive(struct tcp_harness *h)
 {
-    struct tcp_in in = {.flags = SYN};
+    struct tcp_in in = {.flags = (uint16_t)(SYN | h->syn_flags)};
     struct tcp_segment seg;
     fill_segment(h, &in, &seg);
     struct tcp_handshake shake = tcp_handshake_of(&seg, &h->key, &h->options, &h->env);
@@ -271,13 +301,20 @@ void tcp_start_passive(struct tcp_harness *h)
     h->tsval_seen = w.tsval;
     h->edge_seen = w.ack + w.wnd;
     h->edge_known = true;
-    tcp_accept_init(&h->t, &h->env, &h->key, 7, &h->options, h->path_mtu, &shake, false);
+    assert_true(
+        tcp_accept_init(&h->t, &h->env, &h->key, 7, &h->options, h->path_mtu, &shake, false));
 }
 
 void tcp_connect(struct tcp_harness *h)
 {
+    tcp_connect_over(h, 0);
+}
+
+void tcp_connect_over(struct tcp_harness *h, uint32_t rtt_ms)
+{
     tcp_start(h);
     tcp_expect(h, SYN, 0, 0, 0);
+    tcp_wait_ms(h, rtt_ms);
     assert_int_equal(tcp_segment_in(h, SYN | ACK, 0, 1, 0), LA_TAKE_SYN_ACK);
     tcp_expect(h, ACK, 1, 1, 0);
     tcp_silent(h);
@@ -390,7 +427,11 @@ static void run_timers(struct tcp_harness *h)
 
 void tcp_wait_ms(struct tcp_harness *h, uint64_t ms)
 {
-    uint64_t until = h->env.now_ns + ms * MS;
+    tcp_wait_until(h, h->env.now_ns + ms * MS);
+}
+
+void tcp_wait_until(struct tcp_harness *h, uint64_t until)
+{
     while (tcp_deadline(&h->t) <= until) {
         uint64_t at = tcp_deadline(&h->t);
         h->env.now_ns = at > h->env.now_ns ? at : h->env.now_ns;

@@ -21,6 +21,7 @@
 #include "support/core_memory.h"
 #include "tcp/flight.h"
 #include "tcp/listen.h"
+#include "tcp/path.h"
 #include "tcp/tcp.h"
 #include "tcp/time_wait.h"
 
@@ -37,6 +38,7 @@ struct tcp_out {
     struct wire_tcp h;
     uint32_t seq, ack, len;
     enum la_reason reason;
+    uint8_t field; /* ECN field of the IP header */
     uint64_t at_ns;
 };
 
@@ -46,19 +48,23 @@ struct tcp_in {
     uint32_t seq, ack, len;
     int32_t wnd; /* 0: peer_wnd, -1: a closed window */
     uint16_t urg;
-    uint8_t options;   /* WIRE_TCP_*; timestamps are added when they were agreed */
-    uint32_t tsval;    /* 0: the peer's clock */
-    uint32_t tsecr;    /* 0: the last TSval that was seen */
-    uint32_t segs;     /* merged from so many */
-    bool no_timestamp; /* leave it away though it was agreed */
-    bool other_bytes;  /* payload that differs from the stream's */
+    uint8_t options; /* WIRE_TCP_*; timestamps are added when they were agreed */
+    uint32_t tsval;  /* 0: the peer's clock */
+    uint32_t tsecr;  /* 0: the last TSval that was seen */
+    uint32_t segs;   /* merged from so many */
+    struct wire_sack sack[WIRE_SACK_MAX]; /* relative, up to the first one that is all zero */
+    bool no_timestamp;                    /* leave it away though it was agreed */
+    bool other_bytes;                     /* payload that differs from the stream's */
+    uint8_t tos;
+    uint8_t ecn_n; /* fields of an AccECN option, with WIRE_TCP_ECN0 or WIRE_TCP_ECN1 */
+    uint32_t ecn[3];
 };
 
 struct tcp_harness {
     struct test_memory tm;
     struct memory memory;
     struct buf_pool pool;
-    struct slab flights, runs;
+    struct slab flights, runs, paths, ecns;
     struct trace trace;
     struct prng prng;
     struct tcp_env env;
@@ -72,6 +78,7 @@ struct tcp_harness {
 
     /* the peer: its SYN, its window, its clock */
     uint8_t syn_options;
+    uint16_t syn_flags; /* of ECN, in its SYN */
     uint16_t peer_mss;
     uint8_t peer_wscale;
     uint16_t peer_wnd; /* the field, not scaled */
@@ -97,6 +104,7 @@ struct tcp_harness {
 typedef void tcp_test_fn(struct tcp_harness *h);
 struct tcp_case {
     tcp_test_fn *run;
+    uint8_t agreed; /* options that both sides offer: tcp_agree() */
 };
 /* cmocka's test function: runs the case of its initial state in every world. */
 void tcp_everywhere(void **state);
@@ -110,6 +118,16 @@ int tcp_name_world(void **state); /* tear-down: says in which world it failed */
         }                                                                    \
     }
 
+/* The same, twice: with SACK, and with SACK and timestamps. */
+#define SACK_CASE(f, name, options)                                            \
+    {                                                                          \
+        name, tcp_everywhere, NULL, tcp_name_world, (void *)&(struct tcp_case) \
+        {                                                                      \
+            f, WIRE_TCP_SACK_OK | (options)                                    \
+        }                                                                      \
+    }
+#define EVERYWHERE_SACK(f) SACK_CASE(f, #f, 0), SACK_CASE(f, #f " with timestamps", WIRE_TCP_TS)
+
 /* One world by hand. */
 void tcp_begin(struct tcp_harness *h, uint32_t iss, uint32_t irs, bool v4, bool fast_path);
 void tcp_finish(struct tcp_harness *h);
@@ -117,10 +135,14 @@ void tcp_again(struct tcp_harness *h); /* a new connection in the same world */
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
+/* Both sides will offer these: WIRE_TCP_SACK_OK, WIRE_TCP_TS. Before opening. */
+void tcp_agree(struct tcp_harness *h, uint8_t options);
+
 void tcp_start(struct tcp_harness *h);         /* OPEN: SYN-SENT, the SYN is in `out` */
 void tcp_start_passive(struct tcp_harness *h); /* SYN-RECEIVED, from a half-open record */
 void tcp_connect(struct tcp_harness *h);       /* ESTABLISHED by active open, `out` empty */
 void tcp_accept(struct tcp_harness *h);        /* ESTABLISHED by passive open */
+void tcp_connect_over(struct tcp_harness *h, uint32_t rtt_ms); /* the SYN-ACK takes its time */
 /* Any state: SYN-RECEIVED is that of a simultaneous open; `out` is empty. */
 void tcp_to_state(struct tcp_harness *h, enum la_tcp_state state);
 /* The same from ESTABLISHED with nothing outstanding. */
@@ -135,6 +157,12 @@ enum la_reason tcp_segment_in(struct tcp_harness *h, uint16_t flags, uint32_t se
 /* An ACK, at the present RCV.NXT. */
 enum la_reason tcp_ack_in(struct tcp_harness *h, uint32_t ack);
 enum la_reason tcp_window_in(struct tcp_harness *h, uint32_t ack, uint16_t wnd);
+/* The same with SACK blocks {left, right}, .... */
+#define tcp_sack_in(h, ack_, ...)                                          \
+    tcp_feed((h), &(struct tcp_in){.flags = ACK,                           \
+                                   .seq = tcp_peer_rel(h, (h)->t.rcv_nxt), \
+                                   .ack = (ack_),                          \
+                                   .sack = {__VA_ARGS__}})
 
 /* ---- the application ------------------------------------------------------------------------ */
 
@@ -146,6 +174,7 @@ int64_t tcp_hear(struct tcp_harness *h, uint32_t len);
 /* ---- time ----------------------------------------------------------------------------------- */
 
 void tcp_wait_ms(struct tcp_harness *h, uint64_t ms); /* runs every timer that is due meanwhile */
+void tcp_wait_until(struct tcp_harness *h, uint64_t ns);
 uint64_t tcp_fire(struct tcp_harness *h);        /* to the next deadline; milliseconds, or -1 */
 bool tcp_timer_due(const struct tcp_harness *h); /* is any timer set? */
 

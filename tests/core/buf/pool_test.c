@@ -267,6 +267,69 @@ static void test_every_allocation_fails_once(void **state)
     }
 }
 
+/* Where a payload of `len` bytes in a buffer of `cap` goes: the capacity it ends in. `room`: what
+ * is left behind the tail, -1: there is none. */
+static uint32_t packed(uint32_t len, uint32_t cap, int room, uint32_t part)
+{
+    struct fixture f;
+    begin(&f, UINT64_MAX);
+    struct la_buf *buf = buf_get(&f.pool, cap);
+    struct la_buf *tail = room >= 0 ? buf_get(&f.pool, BUF_MTU) : NULL;
+    buf->data += 10;
+    buf->len = len;
+    buf->seq = 77;
+    memset(buf->data, 'x', len);
+    if (tail) {
+        tail->len = BUF_MTU - (uint32_t)room;
+    }
+    struct la_buf *at = buf_pack(&f.pool, tail, buf, part);
+    const uint8_t *bytes = at ? at->data : tail->data + BUF_MTU - room;
+    for (uint32_t i = 0; i < len; i++) {
+        assert_int_equal(bytes[i], 'x');
+    }
+    uint32_t ends_in = 0;
+    if (at) {
+        ends_in = at->cap;
+        assert_int_equal(at->len, len);
+        assert_int_equal(at->seq, 77);
+        buf_put(&f.pool, at);
+    } else {
+        assert_int_equal(tail->len, BUF_MTU - (uint32_t)room + len);
+    }
+    if (tail) {
+        buf_put(&f.pool, tail);
+    }
+    end(&f);
+    return ends_in;
+}
+
+static void test_pack(void **state)
+{
+    /* More than a quarter: it stays. */
+    assert_int_equal(packed(600, BUF_MTU, 2000, 4), BUF_MTU);
+    assert_int_equal(packed(49 + 16, BUF_SMALL, 2000, 4), BUF_SMALL);
+    /* Behind the tail, if it fits. */
+    assert_int_equal(packed(500, BUF_MTU, 500, 4), 0);
+    assert_int_equal(packed(500, BUF_MTU, 499, 4), BUF_MTU);
+    assert_int_equal(packed(1, BUF_SMALL, 1, 4), 0);
+    /* Into what fits better. */
+    assert_int_equal(packed(100, BUF_MTU, -1, 4), BUF_SMALL);
+    assert_int_equal(packed(100, BUF_MTU, 99, 4), BUF_SMALL);
+    assert_int_equal(packed(1, BUF_HUGE, -1, 4), BUF_SMALL);
+    assert_int_equal(packed(1400, BUF_HUGE, 0, 4), BUF_MTU);
+    assert_int_equal(packed(4000, BUF_HUGE, -1, 4), BUF_CHUNK);
+    assert_int_equal(packed(500, BUF_MTU, -1, 4), BUF_MTU);
+    /* A part of 2: a large one that what follows can share. */
+    assert_int_equal(packed(1056, BUF_MTU, 1056, 2), 0);
+    assert_int_equal(packed(1057, BUF_MTU, 1057, 2), BUF_MTU);
+    assert_int_equal(packed(1056, BUF_MTU, 0, 2), BUF_CHUNK);
+    assert_int_equal(packed(1056, BUF_HUGE, 0, 2), BUF_CHUNK);
+    assert_int_equal(packed(100, BUF_SMALL, 0, 2), BUF_CHUNK);
+    assert_int_equal(packed(150, BUF_MTU, 0, 2), BUF_SMALL);
+    assert_int_equal(packed(1056, BUF_MTU, -1, 2), BUF_MTU);
+    assert_int_equal(packed(1056, BUF_CHUNK, 0, 2), BUF_CHUNK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_takes_no_more_than_needed),
         cmocka_unit_test(test_warm),
         cmocka_unit_test(test_every_allocation_fails_once),
+        cmocka_unit_test(test_pack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include "cc/bbr.h"
 #include "support/cc_path.h"
+#include "support/cc_rig.h"
 
 #include <cmocka.h> /* last: it makes `fail` a macro */
 
@@ -274,6 +275,31 @@ static void pacing_rates(void **state)
     path_free(&p);
 }
 
+/* 5.6.1: the gains of the window; 5.6.4.2: what is added to it, and 5.5.8.1 the quanta of offload.
+ */
+static void volumes(void **state)
+{
+    const unsigned percent[] = {200, 200, 200, 200, 200, 225, 50};
+    (void)state;
+    struct path p = path_of(100 * MBIT, 50000, 300);
+    struct bbr *b = bbr_of(&p);
+    p.cc.pacing_bps = 1;
+    assert_int_equal(bbr_inflight(&p.cc, 10000000, 100), 14600); /* no round-trip time yet */
+    b->min_rtt_us = 50000;
+    for (b->state = BBR_STARTUP; b->state < BBR_NONE; b->state++) {
+        unsigned more = b->state == BBR_UP ? 2 * MSS : 0;
+        assert_int_equal(bbr_cwnd_percent(b), percent[b->state]);
+        p.cc.pacing_bps = 100 * MBIT; /* a quantum of 8 segments */
+        assert_int_equal(bbr_inflight(&p.cc, 10000000, 100), 500000 + more);
+        assert_int_equal(bbr_inflight(&p.cc, 1000, 100), 24 * MSS + more);
+        p.cc.pacing_bps = 1;
+        assert_int_equal(bbr_inflight(&p.cc, 1000, 100), 6 * MSS + more);
+    }
+    assert_int_equal(bbr_volume(UINT64_C(1) << 40, UINT64_MAX), 1U << 30);
+    assert_int_equal(bbr_volume(999999, 1000001), 999999);
+    path_free(&p);
+}
+
 /* 5.6.2: before anything is known, the initial window over the round trip, times 2.77. */
 static void initial_pacing(void **state)
 {
@@ -377,6 +403,247 @@ static void shortterm(void **state)
     path_free(&p);
 }
 
+/* 5.6.4.7: the caps of the window: what was too much, less headroom while cruising; the short-term
+ * volume. */
+static void volume_caps(void **state)
+{
+    (void)state;
+    struct path p = path_of(50 * MBIT, 50000, 300);
+    assert_true(run_until(&p, BBR_CRUISE, 9000));
+    struct bbr *b = bbr_of(&p);
+    b->inflight_longterm = 100 * MSS;
+    path_run(&p, 10);
+    assert_int_equal(b->state, BBR_CRUISE);
+    assert_true(p.cc.cwnd <= b->inflight_longterm * 85 / 100);
+    b->inflight_shortterm = 20 * MSS;
+    path_run(&p, 10);
+    assert_int_equal(p.cc.cwnd, 20 * MSS);
+    b->inflight_shortterm = MSS;
+    path_run(&p, 20);
+    assert_int_equal(p.cc.cwnd, 4 * MSS); /* MinPipeCwnd */
+    b->inflight_shortterm = INFINITE;
+    path_run(&p, 500);
+    assert_int_equal(b->state, BBR_CRUISE);
+    assert_int_equal(p.cc.cwnd, b->inflight_longterm * 85 / 100);
+    assert_true(run_until(&p, BBR_REFILL, 5000));
+    path_run(&p, 45);
+    assert_int_equal(b->state, BBR_REFILL);
+    assert_true(p.cc.cwnd <= b->inflight_longterm);
+    assert_true(p.cc.cwnd > b->inflight_longterm * 85 / 100);
+    path_free(&p);
+}
+
+/* 5.5.9: ACKs that come in heaps: the window allows for the heap. */
+static void aggregation(void **state)
+{
+    (void)state;
+    struct path p = path_of(50 * MBIT, 20000, 300);
+    assert_true(run_until(&p, BBR_CRUISE, 9000));
+    struct bbr *b = bbr_of(&p);
+    uint32_t cwnd = p.cc.cwnd;
+    b->extra_acked[1] = 50 * MSS;
+    path_run(&p, 40);
+    assert_in_range(p.cc.cwnd, cwnd + 40 * MSS, cwnd + 60 * MSS);
+    path_run(&p, 2000); /* more than ten rounds without */
+    assert_true(b->extra_acked[0] < 15 * MSS && b->extra_acked[1] < 15 * MSS);
+    path_free(&p);
+}
+
+/* ---- by hand, a round an ACK ----------------------------------------------------------------- */
+
+static struct cc_ack round_ack(struct rig *r, uint32_t bw)
+{
+    struct cc_ack ack = rig_ack(r, 20 * MSS);
+    r->now_ns += 50 * MS_NS;
+    ack.now_ns = r->now_ns;
+    ack.sample_delivered = 20 * MSS; /* everything since the ACK before: a round */
+    ack.sample_us = (uint32_t)(20 * MSS * UINT64_C(1000000) / bw);
+    ack.sample_flight = 20 * MSS;
+    ack.flight = 1000 * MSS;
+    ack.limited = false;
+    return ack;
+}
+
+static struct bbr *by_hand(struct rig *r, enum bbr_state state)
+{
+    rig_init(r, &cc_bbr, MSS);
+    r->srtt_us = 50000;
+    struct cc_ack ack = round_ack(r, 10000000);
+    r->cc.ops->acked(&r->cc, &ack);
+    struct bbr *b = r->cc.state;
+    b->state = state;
+    b->full_bw_reached = state != BBR_STARTUP;
+    b->cycle_stamp = r->now_ns;
+    b->bw_probe_wait_us = 2000000;
+    return b;
+}
+
+static void rounds_of(struct rig *r, uint32_t bw, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct cc_ack ack = round_ack(r, bw);
+        r->cc.ops->acked(&r->cc, &ack);
+    }
+}
+
+/* 5.3.1.2: three rounds with less than a quarter more; 5.3.2: Drain ends after three more. */
+static void plateau(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct bbr *b = by_hand(&r, BBR_STARTUP);
+    rounds_of(&r, 12000000, 2);
+    rounds_of(&r, 12600000, 1); /* a quarter more than 10: begins anew */
+    rounds_of(&r, 15000000, 2);
+    for (unsigned i = 0; i < 5; i++) {
+        struct cc_ack ack = round_ack(&r, 1000000);
+        ack.sample_app_limited = true; /* says nothing */
+        r.cc.ops->acked(&r.cc, &ack);
+    }
+    assert_false(b->full_bw_reached);
+    assert_int_equal(b->state, BBR_STARTUP);
+    rounds_of(&r, 15000000, 1);
+    assert_true(b->full_bw_reached);
+    assert_int_equal(b->state, BBR_DRAIN);
+    rounds_of(&r, 15000000, 3);
+    assert_int_equal(b->state, BBR_DRAIN);
+    rounds_of(&r, 15000000, 1);
+    assert_int_equal(b->state, BBR_DOWN);
+    rig_free(&r);
+}
+
+/* 5.3.3.6: after a probe that went too high the next one only goes where that had been; if that is
+ * well, another follows at once. */
+static void precaution(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct bbr *b = by_hand(&r, BBR_REFILL);
+    b->inflight_longterm = 1000 * MSS;
+    b->prev_probe_too_high = true;
+    struct cc_ack ack = round_ack(&r, 10000000);
+    ack.flight = 900 * MSS;
+    r.cc.ops->acked(&r.cc, &ack);
+    assert_int_equal(b->state, BBR_UP);
+    ack = round_ack(&r, 10000000);
+    ack.flight = 999 * MSS;
+    r.cc.ops->acked(&r.cc, &ack);
+    assert_int_equal(b->state, BBR_UP);
+    rounds_of(&r, 10000000, 1); /* 1000 */
+    assert_int_equal(b->state, BBR_DOWN);
+    assert_true(b->prev_probe_precautionary);
+    assert_false(b->prev_probe_too_high);
+    rounds_of(&r, 10000000, 1);
+    assert_int_equal(b->state, BBR_REFILL);
+
+    /* Not so if it was not well. */
+    b->state = BBR_DOWN;
+    b->ack_phase = ACKS_STOPPING;
+    b->prev_probe_precautionary = true;
+    b->prev_probe_too_high = true;
+    b->cycle_stamp = r.now_ns;
+    rounds_of(&r, 10000000, 1);
+    assert_int_equal(b->state, BBR_DOWN);
+    rig_free(&r);
+}
+
+/* 5.3.3.5: the long-term bound grows by 1, 2, 4, 8 ... segments in the rounds of a probe. */
+static void slope(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct bbr *b = by_hand(&r, BBR_REFILL);
+    rounds_of(&r, 10000000, 1);
+    assert_int_equal(b->state, BBR_UP);
+    b->inflight_longterm = 640 * MSS;
+    for (unsigned grown = 1; grown <= 16; grown *= 2) {
+        uint32_t before = b->inflight_longterm;
+        r.cc.cwnd = before;
+        b->probe_up_acked_per_inc = r.cc.cwnd / grown;
+        /* A window's ACKs of which the last begins the next round. */
+        for (unsigned i = 0; i < 4; i++) {
+            struct cc_ack ack = rig_ack(&r, r.cc.cwnd / 4);
+            ack.now_ns = r.now_ns += 10 * MS_NS;
+            ack.sample_delivered = i == 3 ? ack.acked : (uint32_t)r.delivered;
+            ack.sample_us = 100000;
+            ack.flight = r.cc.cwnd;
+            bbr_reset_full_bw(b); /* the plateau is another test's */
+            r.cc.ops->acked(&r.cc, &ack);
+            assert_int_equal(b->state, BBR_UP);
+            r.cc.cwnd = b->inflight_longterm;
+        }
+        assert_in_range(b->inflight_longterm - before, (grown - 1) * MSS, (grown + 1) * MSS);
+        assert_in_range(b->probe_up_acked_per_inc, r.cc.cwnd / (2 * grown) - MSS,
+                        r.cc.cwnd / (2 * grown) + MSS);
+    }
+    rig_free(&r);
+}
+
+/* 5.3.4.3: what left during ProbeRTT says nothing of the bandwidth. */
+static void probe_rtt_samples(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct bbr *b = by_hand(&r, BBR_CRUISE);
+    r.now_ns += 6000 * MS_NS;
+    rounds_of(&r, 10000000, 1);
+    assert_int_equal(b->state, BBR_PROBE_RTT);
+    uint64_t until = r.delivered + 1000 * MSS;
+    for (unsigned above = 0; above < 2; above++) {
+        struct cc_ack ack = {.delivered = until + 10 * MSS, .sample_us = 1};
+        ack.sample_delivered = 10 * MSS + 1 - above;
+        assert_int_equal(bbr_sample_of(b, &ack).app_limited, !above);
+    }
+    rig_free(&r);
+}
+
+/* ... and it lasts a round trip at least, however long that is. */
+static void probe_rtt_round(void **state)
+{
+    (void)state;
+    struct path p = path_of(10 * MBIT, 400000, 200);
+    uint64_t low = 0;
+    unsigned times = 0;
+    for (uint64_t end_ns = p.now_ns + 20000 * MS_NS; p.now_ns < end_ns;) {
+        uint8_t before = bbr_of(&p)->state;
+        path_step(&p, end_ns);
+        if (bbr_of(&p)->state == BBR_PROBE_RTT) {
+            low = low || bbr_of(&p)->probe_rtt_done_stamp == 0 ? low : p.now_ns;
+        } else if (before == BBR_PROBE_RTT) {
+            assert_in_range((p.now_ns - low) / MS_NS, 395, 500);
+            low = 0;
+            times++;
+        }
+    }
+    assert_true(times >= 2);
+    path_free(&p);
+}
+
+/* On a path that holds less than a packet the filter forgets as well. */
+static void short_path(void **state)
+{
+    (void)state;
+    struct path p = path_of(10 * MBIT, 0, 0);
+    p.buffer = 40 * MSS;
+    path_run(&p, 3000);
+    assert_true(bbr_max_bw(bbr_of(&p)) * 8 > 9 * MBIT);
+    p.rate_bps = 2 * MBIT;
+    path_run(&p, 3000);
+    assert_true(bbr_max_bw(bbr_of(&p)) * 8 < 3 * MBIT);
+    path_free(&p);
+
+    /* For between two probes there are four rounds. */
+    struct rig r;
+    struct bbr *b = by_hand(&r, BBR_DOWN);
+    b->min_rtt_us = b->probe_rtt_min_us = 1;
+    b->rounds_since_probe_up = 0;
+    rounds_of(&r, 10000000, 3);
+    assert_int_equal(b->state, BBR_DOWN);
+    rounds_of(&r, 10000000, 1);
+    assert_int_equal(b->state, BBR_REFILL);
+    rig_free(&r);
+}
+
 /* 5.3.1.3: a round trip of recovery with more than 2 % lost ends Startup, if ACKs told of losses
  * six times; without SACK any loss does. 5.5.11: an undo brings Startup back. */
 static void startup_loss(void **state)
@@ -462,6 +729,18 @@ static void timeout(void **state)
     assert_true(p.cc.ssthresh >= 2 * MSS);
     cc_bbr.recovered(&p.cc, p.now_ns);
     assert_int_equal(p.cc.cwnd, cwnd);
+
+    /* The next episode's undo is its own. */
+    cc_bbr.recovered(&p.cc, p.now_ns);
+    bbr_of(&p)->inflight_longterm = 77 * MSS;
+    struct cc_lost lost = lost_of(&p, 100 * MSS, MSS, MSS);
+    cc_bbr.lost(&p.cc, &lost);
+    bbr_of(&p)->inflight_longterm = 55 * MSS;
+    cc_bbr.lost(&p.cc, &lost); /* reduced already: not what an undo restores */
+    bbr_of(&p)->loss_in_round = false;
+    cc_bbr.lost(&p.cc, &lost);
+    cc_bbr.undo(&p.cc, p.now_ns);
+    assert_int_equal(bbr_of(&p)->inflight_longterm, 77 * MSS);
     path_free(&p);
 }
 
@@ -537,6 +816,15 @@ int main(void)
         cmocka_unit_test(shortterm),
         cmocka_unit_test(startup_loss),
         cmocka_unit_test(undo_of_a_probe),
+        cmocka_unit_test(volume_caps),
+        cmocka_unit_test(aggregation),
+        cmocka_unit_test(volumes),
+        cmocka_unit_test(plateau),
+        cmocka_unit_test(precaution),
+        cmocka_unit_test(slope),
+        cmocka_unit_test(probe_rtt_samples),
+        cmocka_unit_test(probe_rtt_round),
+        cmocka_unit_test(short_path),
         cmocka_unit_test(timeout),
         cmocka_unit_test(ecn),
         cmocka_unit_test(restart),

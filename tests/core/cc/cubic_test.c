@@ -160,6 +160,69 @@ static void multiplicative_decrease(void **state)
     rig_free(&r);
 }
 
+/* With RFC 7661: what was delivered in a round trip lately counts as well as what is outstanding
+ * just now; W_max is what was used of a window that was not validated. */
+static void measured_volume(void **state)
+{
+    (void)state;
+    struct rig r = after_loss(2000, MSS, 50000);
+    for (unsigned round = 0; round < 5; round++) {
+        rig_round(&r);
+    }
+    uint32_t cwnd = r.cc.cwnd;
+    r.cc.ops->congestion(&r.cc, CC_CAUSE_LOSS, 300 * MSS, r.now_ns);
+    assert_near(r.cc.ssthresh, cwnd * 0.7, 0.02); /* the last round's window */
+    rig_free(&r);
+
+    r = fresh(MSS, 50000);
+    r.cc.cwnd = 2000 * MSS;
+    r.cc.ssthresh = 2000 * MSS;
+    for (unsigned round = 0; round < 60; round++) {
+        r.now_ns += 50000000;
+        struct cc_ack ack = rig_ack(&r, 600 * MSS);
+        ack.round_start = true;
+        ack.limited = false;
+        r.cc.ops->acked(&r.cc, &ack);
+    }
+    r.cc.ops->congestion(&r.cc, CC_CAUSE_LOSS, 100 * MSS, r.now_ns);
+    assert_int_equal(r.cc.ssthresh, 420 * MSS);
+    r.cc.cwnd = 420 * MSS;
+    r.cc.ops->recovered(&r.cc, r.now_ns);
+    assert_int_equal(r.cc.cwnd, 420 * MSS);
+    uint64_t began = r.now_ns;
+    double max = 600, k = cube_root((max - 420) / 0.4);
+    while ((double)(r.now_ns - began) < 1.2e9 * k) {
+        rig_round(&r);
+        double t = (double)(r.now_ns - began) / 1e9, off = t - k;
+        double curve = max + 0.4 * off * off * off, reno = 420 + 9.0 / 17 * t / 0.05;
+        assert_near((double)r.cc.cwnd / MSS, curve > reno ? curve : reno, 0.01);
+    }
+    rig_free(&r);
+}
+
+/* A window that was taken below ssthresh meanwhile: slow start, then a new curve from there. */
+static void slow_start_begins_anew(void **state)
+{
+    (void)state;
+    struct rig r = after_loss(10000, MSS, 100000);
+    for (unsigned round = 0; round < 100; round++) {
+        rig_round(&r);
+    }
+    r.cc.cwnd = 3000 * MSS;
+    r.cc.ssthresh = 4000 * MSS;
+    while (r.cc.cwnd < r.cc.ssthresh) {
+        rig_acked(&r, MSS);
+    }
+    uint64_t began = r.now_ns;
+    double max = 10000, k = cube_root((max - 4000) / 0.4);
+    while ((double)(r.now_ns - began) < 1.2e9 * k) {
+        rig_round(&r);
+        double t = (double)(r.now_ns - began) / 1e9 - k;
+        assert_near((double)r.cc.cwnd / MSS, max + 0.4 * t * t * t, 0.003);
+    }
+    rig_free(&r);
+}
+
 /* 4.7: a second event below W_max lowers the plateau to (1 + beta) / 2 of the window. */
 static void fast_convergence(void **state)
 {
@@ -241,6 +304,18 @@ static void application_limited(void **state)
         assert_int_equal(b.cc.cwnd, before);
         assert_near(b.cc.cwnd, a.cc.cwnd, 0.001);
     }
+    /* Without an end in idleness: a round trip at most counts wrongly. */
+    for (unsigned round = 0; round < 10; round++) {
+        rig_round(&a);
+        rig_round(&b);
+        for (unsigned i = 0; i < 20; i++) {
+            b.now_ns += 50000000;
+            struct cc_ack ack = rig_ack(&b, MSS);
+            ack.limited = false;
+            b.cc.ops->acked(&b.cc, &ack);
+        }
+        assert_near(b.cc.cwnd, a.cc.cwnd, 0.001);
+    }
     rig_free(&a);
     rig_free(&b);
 }
@@ -314,6 +389,7 @@ int main(void)
         cmocka_unit_test(the_curve),         cmocka_unit_test(time_to_plateau),
         cmocka_unit_test(reno_friendly),     cmocka_unit_test(crossover),
         cmocka_unit_test(target_is_clamped), cmocka_unit_test(multiplicative_decrease),
+        cmocka_unit_test(measured_volume),   cmocka_unit_test(slow_start_begins_anew),
         cmocka_unit_test(fast_convergence),  cmocka_unit_test(timeout),
         cmocka_unit_test(spurious),          cmocka_unit_test(application_limited),
         cmocka_unit_test(hystart),           cmocka_unit_test(later_slow_start),

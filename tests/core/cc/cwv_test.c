@@ -68,6 +68,50 @@ static void used_windows_are_validated(void **state)
     rig_free(&r);
 }
 
+/* Nor does a little jitter bring it onto the threshold: a window that doubles while nine tenths of
+ * it are delivered in a round trip. */
+static void jitter_in_slow_start(void **state)
+{
+    (void)state;
+    struct rig r = fresh(10);
+    for (unsigned round = 0; round < 12; round++) {
+        light_round(&r, r.cc.cwnd / MSS * 9 / 10);
+        assert_false(cwv_of(&r)->nonvalidated);
+        r.cc.cwnd *= 2;
+    }
+    rig_free(&r);
+}
+
+/* 4.2: no samples during recovery: neither what is delivered in it, nor a round that spans it. */
+static void no_samples_in_recovery(void **state)
+{
+    (void)state;
+    struct rig r = fresh(100);
+    light_rounds(&r, 20, 3 * S);
+    r.cc.ops->congestion(&r.cc, CC_CAUSE_LOSS, 20 * MSS, r.now_ns);
+    for (unsigned i = 0; i < 50; i++) {
+        struct cc_ack ack = rig_ack(&r, MSS);
+        ack.round_start = i % 25 == 0;
+        ack.phase = CC_RECOVERY;
+        r.cc.ops->acked(&r.cc, &ack);
+    }
+    assert_int_equal(cwv_pipe_ack(cwv_of(&r)), 20 * MSS);
+    r.cc.ops->recovered(&r.cc, r.now_ns);
+    light_round(&r, 5);
+    assert_int_equal(cwv_pipe_ack(cwv_of(&r)), 0);
+    light_round(&r, 5);
+    assert_int_equal(cwv_pipe_ack(cwv_of(&r)), 5 * MSS);
+
+    /* A timeout's recovery has no end that resets the samples before its ACKs come. */
+    r.cc.ops->congestion(&r.cc, CC_CAUSE_TIMEOUT, 5 * MSS, r.now_ns);
+    struct cc_ack ack = rig_ack(&r, 90 * MSS);
+    ack.phase = CC_LOSS;
+    r.cc.ops->acked(&r.cc, &ack);
+    light_round(&r, 5);
+    assert_int_equal(cwv_pipe_ack(cwv_of(&r)), 5 * MSS);
+    rig_free(&r);
+}
+
 /* 4.3, 4.4: one that does not enters the other phase when the sampling period has passed; the
  * window is kept, grows only when it is used, and what is sent is paced (4.4.2). */
 static void phases(void **state)
@@ -118,6 +162,14 @@ static void congestion(void **state)
     light_round(&r, 1);
     assert_false(cwv_of(&r)->nonvalidated);
 
+    /* R begins anew. */
+    r.cc.cwnd = 100 * MSS;
+    light_rounds(&r, 30, 3 * S);
+    r.cc.ops->lost(&r.cc, &(struct cc_lost){.bytes = MSS});
+    r.cc.ops->congestion(&r.cc, CC_CAUSE_LOSS, 20 * MSS, r.now_ns);
+    r.cc.ops->recovered(&r.cc, r.now_ns);
+    assert_int_equal(r.cc.cwnd, 14500);
+
     /* More in flight than was delivered before; the least window. */
     light_rounds(&r, 2, 3 * S);
     assert_true(cwv_of(&r)->nonvalidated);
@@ -145,10 +197,12 @@ static void standard_answers(void **state)
         r.cc.cwnd = 25 * MSS;
         if (variant == 2) {
             r.cc.ops->undo(&r.cc, r.now_ns);
+        } else {
+            r.cc.ops->recovered(&r.cc, r.now_ns);
         }
-        r.cc.ops->recovered(&r.cc, r.now_ns);
         assert_int_equal(r.cc.cwnd, 25 * MSS);
         assert_int_equal(r.cc.ssthresh, 25 * MSS);
+        assert_int_equal(cwv_of(&r)->lost, 0);
         rig_free(&r);
     }
 }
@@ -254,6 +308,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(used_windows_are_validated),
+        cmocka_unit_test(jitter_in_slow_start),
+        cmocka_unit_test(no_samples_in_recovery),
         cmocka_unit_test(phases),
         cmocka_unit_test(congestion),
         cmocka_unit_test(standard_answers),

@@ -65,6 +65,22 @@ static void no_marks(void **state)
     rig_free(&r);
 }
 
+/* More marked than acknowledged cannot be: alpha stays within 1. */
+static void lies(void **state)
+{
+    (void)state;
+    struct rig r = fresh();
+    for (unsigned i = 0; i < 50; i++) {
+        r.cc.cwnd = 1000 * MSS;
+        struct cc_ack ack = rig_ack(&r, MSS);
+        ack.ce = UINT32_MAX;
+        ack.round_start = true;
+        r.cc.ops->acked(&r.cc, &ack);
+        assert_int_equal(r.cc.cwnd, 500 * MSS);
+    }
+    rig_free(&r);
+}
+
 /* The first mark ends slow start; at the end of the window everything marked halves it. */
 static void first_marks(void **state)
 {
@@ -132,8 +148,8 @@ static void in_a_loop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(alpha), cmocka_unit_test(no_marks),  cmocka_unit_test(first_marks),
-        cmocka_unit_test(loss),  cmocka_unit_test(in_a_loop),
+        cmocka_unit_test(alpha), cmocka_unit_test(no_marks), cmocka_unit_test(first_marks),
+        cmocka_unit_test(lies),  cmocka_unit_test(loss),     cmocka_unit_test(in_a_loop),
     };
     return cmocka_run_group_tests_name("core/cc/dctcp", tests, NULL, NULL);
 }

@@ -71,6 +71,7 @@ static void no_drift(void **state)
             uint32_t budget = pace_budget(&p, now);
             assert_int_not_equal(budget, 0);
             uint32_t bytes = 1 + random_below(&seed, budget);
+            assert_int_equal(pace_budget(&p, now), budget); /* to ask changes nothing */
             pace_sent(&p, bytes);
             sent += bytes;
             /* due = NOW + floor(bits / rate) */
@@ -82,21 +83,44 @@ static void no_drift(void **state)
     }
 }
 
-/* A timer that is late does not lower the rate, as long as it is late by less than a quantum. */
-static void lateness_is_caught_up(void **state)
+/* A piece leaves in parts, and as much as the piece. */
+static void in_parts(void **state)
 {
     struct pace p = {0};
-    uint64_t now = NOW, sent = 0, seed = 2;
     (void)state;
-    pace_set(&p, 100000000, MSS); /* a quantum of 8 segments takes 926 us */
-    for (unsigned n = 0; n < 1000; n++) {
-        for (uint32_t budget; (budget = pace_budget(&p, now)) != 0;) {
-            pace_sent(&p, budget);
-            sent += budget;
-        }
-        now = p.due_ns + random_below(&seed, 900000);
+    pace_set(&p, 100000000, MSS);
+    for (uint32_t left = 8 * MSS; left > 0; left -= MSS) {
+        assert_int_equal(pace_budget(&p, NOW), left);
+        pace_sent(&p, MSS);
     }
-    assert_int_equal(p.due_ns - NOW, sent * 80);
+    assert_int_equal(pace_budget(&p, NOW), 0);
+    assert_int_equal(p.due_ns, NOW + 8 * MSS * 80);
+    /* Later there is no more of it, but the time of what left. */
+    assert_int_equal(pace_budget(&p, p.due_ns), 8 * MSS);
+    pace_sent(&p, MSS);
+    assert_int_equal(pace_budget(&p, NOW + 8 * MSS * 80 + 1), 0);
+    assert_int_equal(p.due_ns, NOW + 9 * MSS * 80);
+}
+
+/* A timer that is late does not lower the rate, as long as it is late by less than a piece; however
+ * small the parts are. */
+static void lateness_is_caught_up(void **state)
+{
+    (void)state;
+    for (unsigned parts = 1; parts <= 8; parts *= 2) {
+        struct pace p = {0};
+        uint64_t now = NOW, sent = 0, seed = 2;
+        pace_set(&p, 100000000, MSS); /* a piece of 8 segments takes 926 us */
+        for (unsigned n = 0; n < 1000; n++) {
+            for (uint32_t budget; (budget = pace_budget(&p, now)) != 0;) {
+                uint32_t bytes = budget < 8 * MSS / parts ? budget : 8 * MSS / parts;
+                pace_sent(&p, bytes);
+                sent += bytes;
+            }
+            now = p.due_ns + random_below(&seed, 900000);
+        }
+        assert_int_equal(p.due_ns - NOW, sent * 80);
+    }
 }
 
 /* One that is late by more gets one quantum on top, not all that it missed. */
@@ -159,6 +183,7 @@ int main(void)
         cmocka_unit_test(rate_of_window),
         cmocka_unit_test(unpaced),
         cmocka_unit_test(no_drift),
+        cmocka_unit_test(in_parts),
         cmocka_unit_test(lateness_is_caught_up),
         cmocka_unit_test(great_lateness_is_not),
         cmocka_unit_test(idleness_saves_nothing),

@@ -98,6 +98,40 @@ static void test_orders(void **state)
     (void)state;
 }
 
+/* RFC 3168 5.3: all ways three fragments can be marked. */
+static void test_congestion(void **state)
+{
+    static const struct piece pieces[3] = {{0, 400, true}, {400, 400, true}, {800, 31, false}};
+    begin();
+    uint32_t id = 0;
+    for (int v6 = 0; v6 <= 1; v6++) {
+        for (unsigned marks = 0; marks < 64; marks++) {
+            unsigned seen = 0, first = marks & 3;
+            make_whole(v6, 823);
+            uint8_t clean[2];
+            memcpy(clean, whole, 2);
+            id++;
+            for (unsigned i = 0; i < 3; i++) {
+                unsigned k = (i + marks) % 3; /* in some other order each time */
+                unsigned field = marks >> 2 * k & 3;
+                seen |= 1U << field;
+                whole[1] = (uint8_t)(clean[1] | (v6 ? field << 4 : field));
+                feed_piece(v6, id, &pieces[k]);
+            }
+            if ((seen & 9) == 9) {
+                assert_done(&w, LA_DROP_FRAGMENT_ECN);
+                assert_int_equal(w.ip.reass.count, 0);
+                continue;
+            }
+            assert_whole(v6, 823);
+            assert_int_equal(w.out.tos & 3, seen & 8 ? 3 : first);
+            world_give_back(&w);
+        }
+    }
+    end();
+    (void)state;
+}
+
 /* The largest datagram, in fragments of an Ethernet link. */
 static void test_largest(void **state)
 {
@@ -329,11 +363,12 @@ static void test_fragments_max(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_orders),    cmocka_unit_test(test_largest),
-        cmocka_unit_test(test_overlaps),  cmocka_unit_test(test_contradictions),
-        cmocka_unit_test(test_malformed), cmocka_unit_test(test_nested),
-        cmocka_unit_test(test_time),      cmocka_unit_test(test_shares),
-        cmocka_unit_test(test_caps),      cmocka_unit_test(test_fragments_max),
+        cmocka_unit_test(test_congestion),     cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_largest),        cmocka_unit_test(test_overlaps),
+        cmocka_unit_test(test_contradictions), cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_nested),         cmocka_unit_test(test_time),
+        cmocka_unit_test(test_shares),         cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_fragments_max),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -240,6 +240,15 @@ static void test_template(void **state)
                 at += v6 ? wire_ipv6_emit(want + at, &h6) : wire_ipv4_emit(want + at, &h4);
                 assert_int_equal(ip_template_write(&t, got, lens[i], 0xabcd), at);
                 assert_memory_equal(got, want, at);
+                /* from every ECN field to every other */
+                for (uint8_t pair = 0; pair < 16; pair++) {
+                    ip_template_put_ecn(&t, got, pair & 3);
+                    ip_template_put_ecn(&t, got, pair >> 2);
+                    h4.tos = h6.tclass = (uint8_t)(0xb8 | pair >> 2);
+                    uint8_t *ip = want + (link == 2 ? 14 : 0);
+                    (void)(v6 ? wire_ipv6_emit(ip, &h6) : wire_ipv4_emit(ip, &h4));
+                    assert_memory_equal(got, want, at);
+                }
                 assert_int_equal(wire_fold(ip_template_pseudo(&t, lens[i])),
                                  wire_fold(wire_sum_pseudo(&path.src, &dst, PACKET_TCP, lens[i])));
             }

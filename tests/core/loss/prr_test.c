@@ -1,5 +1,5 @@
 /* Proportional rate reduction (RFC 9937): the scenarios of RFC 6937 3.1 under the rules of its
- * successor, each rule for itself, the estimates without SACK, and random episodes against the
+ * successor, each rule for itself, and random episodes against the
  * formulas with a division of their own. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -206,52 +206,6 @@ static void extremes(void **state)
 
 /* ---- without SACK ---------------------------------------------------------------------------- */
 
-/* RFC 9937 6.2: a segment for each duplicate ACK, taken back on cumulative ones. */
-static void estimates(void **state)
-{
-    (void)state;
-    struct prr p;
-    prr_begin(&p, 20 * MSS);
-    for (unsigned n = 1; n <= 10; n++) {
-        assert_int_equal(prr_estimate(&p, 0, true, MSS), MSS);
-        p.delivered += MSS; /* as prr_acked() does */
-        assert_int_equal(prr_estimated_flight(&p, 19 * MSS), (19 - n) * MSS);
-    }
-    assert_int_equal(prr_estimate(&p, 0, false, MSS), 0); /* neither the one nor the other */
-    /* A partial ACK for 4: they have been counted. */
-    assert_int_equal(prr_estimate(&p, 4 * MSS, false, MSS), 0);
-    assert_int_equal(prr_estimated_flight(&p, 15 * MSS), 9 * MSS);
-    /* One for 8, 6 of which have. */
-    assert_int_equal(prr_estimate(&p, 8 * MSS, false, MSS), 2 * MSS);
-    p.delivered += 2 * MSS;
-    assert_int_equal(prr_estimated_flight(&p, 7 * MSS), 7 * MSS);
-    assert_int_equal(prr_estimated_flight(&p, 0), 0);
-}
-
-/* A peer that sends duplicate ACKs without end gets no more than the flight (RFC 9937 6.2). */
-static void duplicates_without_end(void **state)
-{
-    (void)state;
-    struct prr p;
-    prr_begin(&p, 20 * MSS + 1);
-    uint64_t sum = 0;
-    for (unsigned n = 0; n < 5000; n++) {
-        uint32_t delivered = prr_estimate(&p, n % 7 == 0 ? 3 : 0, true, MSS);
-        struct prr_ack in = {
-            .delivered = delivered, .flight = 30 * MSS, .ssthresh = 10 * MSS, .mss = MSS};
-        prr_acked(&p, &in);
-        sum += delivered;
-        assert_true(p.dup_bytes <= 20 * MSS + 1);
-    }
-    assert_int_equal(sum, 20 * MSS + 1);
-    struct prr q;
-    prr_begin(&q, UINT32_MAX);
-    for (unsigned n = 0; n < 10; n++) {
-        prr_estimate(&q, 0, true, UINT32_MAX);
-    }
-    assert_int_equal(q.dup_bytes, UINT32_MAX);
-}
-
 /* ---- at random ------------------------------------------------------------------------------- */
 
 /* CEIL(a * b / c), bit by bit of a. */
@@ -355,16 +309,10 @@ static void smooth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_loss),
-        cmocka_unit_test(burst_loss),
-        cmocka_unit_test(safe_ack),
-        cmocka_unit_test(bound),
-        cmocka_unit_test(fast_retransmit),
-        cmocka_unit_test(nothing_delivered),
-        cmocka_unit_test(extremes),
-        cmocka_unit_test(estimates),
-        cmocka_unit_test(duplicates_without_end),
-        cmocka_unit_test(formulas),
+        cmocka_unit_test(one_loss),        cmocka_unit_test(burst_loss),
+        cmocka_unit_test(safe_ack),        cmocka_unit_test(bound),
+        cmocka_unit_test(fast_retransmit), cmocka_unit_test(nothing_delivered),
+        cmocka_unit_test(extremes),        cmocka_unit_test(formulas),
         cmocka_unit_test(smooth),
     };
     return cmocka_run_group_tests_name("core/loss/prr", tests, NULL, NULL);

@@ -232,6 +232,27 @@ static void ambiguous(void **state)
     assert_int_equal(r.rtt_us, 1000);
 }
 
+/* The late original passes for the retransmission, and everything else for lost; when that is known
+ * to be wrong nobody is judged until the next delivery, and then by that. */
+static void retracted(void **state)
+{
+    (void)state;
+    struct flow f;
+    begin(&f, 0xffffff00);
+    for (unsigned n = 0; n < 4; n++) {
+        send(&f, n, (1 + n) * MS);
+    }
+    send(&f, 0, 300 * MS);
+    deliver(&f, 0, 420 * MS, 100000);
+    rack_retract(&f.rack);
+    assert_int_equal(look(&f, 0, 420 * MS), 0);
+    assert_int_equal(f.wait_ns, 0);
+    deliver(&f, 2, 425 * MS, 100000);
+    assert_int_equal(f.rack.rtt_us, 422000);
+    assert_int_equal(f.rack.xmit_ns, 3 * MS);
+    assert_int_equal(look(&f, 0, 425 * MS), 0x2);
+}
+
 /* Step 2: the latest transmission, ties by sequence; the round trip is that of what left last among
  * what one ACK delivers, and of the newest ACK else. */
 static void latest(void **state)
@@ -598,6 +619,7 @@ int main(void)
         cmocka_unit_test(lost_retransmission),
         cmocka_unit_test(reordering),
         cmocka_unit_test(ambiguous),
+        cmocka_unit_test(retracted),
         cmocka_unit_test(latest),
         cmocka_unit_test(detects_reordering),
         cmocka_unit_test(window),

@@ -41,6 +41,7 @@ static void pto(void **state)
     assert_int_equal(tlp_pto_us(30000, 5, 200000, 59999), 59999);
     assert_int_equal(tlp_pto_us(0, 1, 0, 200000), 200000);
     assert_int_equal(tlp_pto_us(30000, 1, 0, 0), 0);
+    assert_int_equal(tlp_pto_us(20, 5, 200000, far), 1000); /* not finer than the clock */
     assert_int_equal(tlp_pto_us(UINT32_MAX, 1, UINT32_MAX, far), far); /* does not wrap */
     assert_int_equal(tlp_pto_us(0x80000000, 2, 0, far), far);
 }

@@ -19,6 +19,7 @@ static const struct option options[] = {
     {LA_IPPROTO_TCP, LA_TCP_SYNCNT, 7, 2, 0},
     {LA_IPPROTO_TCP, LA_TCP_LINGER2, 60, 9, -1},
     {LA_IPPROTO_TCP, LA_TCP_USER_TIMEOUT, 0, 30000, -1},
+    {LA_IPPROTO_TCP, LA_TCP_ECN, LA_ECN_PASSIVE, LA_ECN_ACCURATE, 4},
 };
 #define COUNT (sizeof(options) / sizeof(options[0]))
 
@@ -304,6 +305,10 @@ static void test_queues(void **state)
     int value;
     int door = listener(&there, LA_AF_INET, PORT, 5);
     struct ends p = connected(LA_AF_INET, door, PORT);
+    /* Nobody has set them: as large as they are now (docs/windows.md). */
+    assert_int_equal(get(&there, door, LA_SOL_SOCKET, LA_SO_RCVBUF), 0);
+    assert_int_equal(get(&here, p.here, LA_SOL_SOCKET, LA_SO_SNDBUF), 256 * 1024);
+    assert_int_equal(get(&here, p.here, LA_SOL_SOCKET, LA_SO_RCVBUF), 256 * 1024);
     assert_int_equal(set(&here, p.here, LA_SOL_SOCKET, LA_SO_SNDBUF, 4000), LA_OK);
     net.filter = net_lose;
     assert_int_equal(la_send(here.table, p.here, bytes, sizeof(bytes), 0), 4000);

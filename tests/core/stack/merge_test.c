@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "support/marks.h"
 #include "support/two_stacks.h"
 
 #define BATCH 64
@@ -18,7 +19,10 @@ struct run {
     uint64_t bytes_hash, trace_hash;
     uint64_t frames, records;
     uint32_t rng;
+    uint32_t marked;
+    uint32_t cwr_out, cwr_in; /* segments with CWR: frames that were delivered, records */
     bool lossy;
+    uint8_t ecn;
 };
 
 static void add(uint64_t *hash, const void *data, size_t len)
@@ -35,6 +39,14 @@ static bool lost(struct run *r)
     return r->lossy && (r->rng >> 16) % 97 == 0;
 }
 
+/* Marks come in clusters, as a queue makes them. */
+static void mark(struct run *r, uint8_t *ip)
+{
+    if (r->ecn > LA_ECN_PASSIVE && (r->frames / 37) % 5 == 0 && r->frames % 7 < 5) {
+        r->marked += ip_mark(ip);
+    }
+}
+
 static size_t carry_batch(struct pair *p, struct run *r, unsigned from)
 {
     static struct la_frame out[BATCH], in[BATCH];
@@ -48,12 +60,16 @@ static size_t carry_batch(struct pair *p, struct run *r, unsigned from)
             memcpy(buf->data + buf->len, out[i].frag[f].data, out[i].frag[f].len);
             buf->len += out[i].frag[f].len;
         }
+        mark(r, buf->data);
         add(&r->bytes_hash, buf->data, buf->len);
         r->frames++;
         if (lost(r)) {
             la_buf_put(to->stack, buf);
             continue;
         }
+        size_t head = buf->data[0] >> 4 == 4 ? 20 : 40;
+        bool text = buf->len > head + (size_t)(buf->data[head + 12] >> 4) * 4;
+        r->cwr_out += text && (buf->data[head + 13] & LA_TH_CWR);
         la_frame_from_buf(&in[m++], buf);
     }
     la_stack_sent(e->stack, e->link, out, n, n);
@@ -71,6 +87,8 @@ static void drain_trace(struct pair *p, struct run *r)
                 /* The order of segment and event may differ, the records not. */
                 uint64_t one = 0xcbf29ce484222325U;
                 t[i].serial = 0;
+                bool in = LA_TRACE_WHAT(&t[i]) == LA_TRACE_IN && t[i].len != 0;
+                r->cwr_in += in && (t[i].flags & LA_TH_CWR);
                 add(&one, &t[i], sizeof(t[i]));
                 r->trace_hash += one;
             }
@@ -86,10 +104,11 @@ static void pass_time(struct pair *p)
     la_stack_timeout(p->end[1].stack, p->now_ns);
 }
 
-static struct run transfer(bool v6, bool fast, bool lossy)
+static struct run transfer(bool v6, bool fast, bool lossy, uint8_t ecn)
 {
     struct pair p;
-    struct run r = {.bytes_hash = 0xcbf29ce484222325U, .rng = 7, .lossy = lossy};
+    struct run r = {.bytes_hash = 0xcbf29ce484222325U, .rng = 7, .lossy = lossy, .ecn = ecn};
+    struct la_tcp_options asks;
     struct pair_options o = pair_defaults();
     static uint8_t data[100000];
     size_t sent = 0, got = 0;
@@ -97,7 +116,13 @@ static struct run transfer(bool v6, bool fast, bool lossy)
 
     o.fast_path = fast;
     assert_true(pair_init(&p, &o));
-    pair_connect(&p, v6, &c, &s, &l);
+    struct la_endpoint at = pair_at(&p, 1, v6, 80);
+    la_tcp_options_init(&asks);
+    asks.ecn = ecn;
+    assert_int_equal(la_tcp_listen(p.end[1].stack, &at, NULL, &l), 0);
+    assert_int_equal(la_tcp_open(p.end[0].stack, NULL, &at, &asks, &c), 0);
+    pair_settle(&p);
+    assert_int_equal(la_tcp_accept(p.end[1].stack, l, &s), 0);
     for (unsigned turn = 0; got < TOTAL && turn < 200000; turn++) {
         int64_t n = sent < TOTAL ? la_tcp_send(p.end[0].stack, c, data, sizeof(data), 0) : 0;
         sent += n > 0 ? (size_t)n : 0;
@@ -111,6 +136,7 @@ static struct run transfer(bool v6, bool fast, bool lossy)
         }
     }
     assert_true(got >= TOTAL);
+    assert_int_equal(r.cwr_in, r.cwr_out);
     pair_end_all(&p);
     return r;
 }
@@ -119,9 +145,12 @@ static struct run transfer(bool v6, bool fast, bool lossy)
 static void test_same_with_and_without(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < 4; i++) {
-        struct run with = transfer((i & 1) != 0, true, (i & 2) != 0);
-        struct run without = transfer((i & 1) != 0, false, (i & 2) != 0);
+    for (unsigned i = 0; i < 12; i++) {
+        uint8_t ecn = (uint8_t)(LA_ECN_PASSIVE + i / 4);
+        struct run with = transfer((i & 1) != 0, true, (i & 2) != 0, ecn);
+        struct run without = transfer((i & 1) != 0, false, (i & 2) != 0, ecn);
+        assert_int_equal(with.marked, without.marked);
+        assert_int_equal(with.marked != 0, ecn > LA_ECN_PASSIVE);
         assert_int_equal(with.frames, without.frames);
         assert_true(with.bytes_hash == without.bytes_hash);
         assert_int_equal(with.records, without.records);

@@ -49,24 +49,26 @@ static void every_mss(void **state)
     }
 }
 
-/* Window scale and SACK come back through the timestamp. */
+/* Window scale, SACK and classic ECN come back through the timestamp. */
 static void every_option(void **state)
 {
     struct flow_key key = a_key(1);
-    for (unsigned n = 0; n < 2 * 2 * 15; n++) {
-        struct tcp_handshake s, in = {.flags = TCP_F_TS, .snd_wscale = (uint8_t)(n / 4)};
+    for (unsigned n = 0; n < 2 * 2 * 2 * 15; n++) {
+        struct tcp_handshake s, in = {.flags = TCP_F_TS, .snd_wscale = (uint8_t)(n / 8)};
+        in.ecn.mode = n & 4 ? ECN_CLASSIC : n & 1 ? ECN_ACCURATE : ECN_NONE;
         in.flags |= n & 1 ? TCP_F_SACK : 0;
         in.flags |= n & 2 ? TCP_F_WSCALE : 0;
         uint32_t bits = tcp_cookie_bits(&in);
-        assert_in_range(bits, 0, 63);
+        assert_in_range(bits, 0, TCP_COOKIE_BITS);
         seq32 cookie = tcp_cookie_make(&secret, &key, seq_of(7), 1000, 1460, bits);
         struct tcp_segment seg = third(cookie, 7, true, bits);
         assert_true(tcp_cookie_check(&secret, &seg, &key, 1000, &s));
         assert_int_equal(s.flags, in.flags);
         assert_int_equal(s.snd_wscale, n & 2 ? in.snd_wscale : 0);
+        assert_int_equal(s.ecn.mode, n & 4 ? ECN_CLASSIC : ECN_NONE);
         assert_int_equal(s.ts_recent, 4242);
         /* Other bits than were given are refused: they are part of the hash. */
-        for (uint32_t other = 0; other < 64; other++) {
+        for (uint32_t other = 0; other <= TCP_COOKIE_BITS; other++) {
             seg = third(cookie, 7, true, other);
             assert_int_equal(tcp_cookie_check(&secret, &seg, &key, 1000, &s), other == bits);
         }
@@ -74,6 +76,7 @@ static void every_option(void **state)
         assert_false(tcp_cookie_check(&secret, &seg, &key, 1000, &s));
     }
     struct tcp_handshake plain = {.flags = TCP_F_SACK | TCP_F_WSCALE, .snd_wscale = 7};
+    plain.ecn.mode = ECN_CLASSIC;
     assert_int_equal(tcp_cookie_bits(&plain), 0); /* without timestamps they are lost */
 }
 
@@ -147,8 +150,8 @@ static void in_the_syn_ack(void **state)
         struct wire_tcp cookie = {0}, plain = {0};
         tcp_syn_ack(&s, &h.key, &h.options, 1500, &h.env, true, &cookie);
         tcp_syn_ack(&s, &h.key, &h.options, 1500, &h.env, false, &plain);
-        assert_int_equal(cookie.tsval & 63, tcp_cookie_bits(&s));
-        assert_in_range(plain.tsval - cookie.tsval, 1, 127);
+        assert_int_equal(cookie.tsval & TCP_COOKIE_BITS, tcp_cookie_bits(&s));
+        assert_in_range(plain.tsval - cookie.tsval, 1, 2 * TCP_COOKIE_BITS + 1);
         tcp_finish(&h);
     }
 }

@@ -93,33 +93,36 @@ static void hard_errors(struct tcp_harness *h)
     assert_int_equal(h->t.soft_error, LA_ECONNREFUSED);
 }
 
-/* RFC 1191 6: what was too big goes again at once, smaller, and slows nothing down. */
+/* RFC 1191 6: what was too big goes again at once, smaller, and slows nothing down: the window
+ * stays as many packets (RFC 4821 4). */
 static void path_mtu(struct tcp_harness *h)
 {
+    h->peer_mss = 1400;
     tcp_connect(h);
-    tcp_say(h, 2000, 0);
+    tcp_say(h, 2800, 0);
     h->out_head = h->out_tail;
-    uint32_t mtu = h->v4 ? 640 : 660;
+    uint32_t cwnd = h->t.cc.cwnd;
+    uint32_t mtu = h->v4 ? 1340 : 1360;
     assert_int_equal(icmp(h, TCP_ICMP_MTU, 0, mtu, 1), LA_TAKE_ICMP_MTU);
-    assert_int_equal(h->t.mss, 600);
+    assert_int_equal(h->t.mss, 1300);
     struct tcp_out *o = tcp_next(h);
     assert_int_equal(o->seq, 1);
-    assert_int_equal(o->len, 600);
+    assert_int_equal(o->len, 1300);
     assert_int_equal(o->reason, LA_RTX_MTU);
-    uint32_t at = 601;
+    uint32_t at = 1301;
     while (tcp_waiting(h) != 0) {
         o = tcp_next(h);
         assert_int_equal(o->seq, at);
-        assert_true(o->len <= 600);
+        assert_true(o->len <= 1300);
         at += o->len;
     }
-    assert_int_equal(at, 2001);
-    assert_int_equal(h->t.cc.cwnd, 10 * TCP_TEST_MSS);
+    assert_int_equal(at, 2801);
+    assert_int_equal(h->t.cc.cwnd, cwnd / 1400 * 1300);
     assert_int_equal(h->t.backoff, 0);
     /* A larger one is no news. */
     assert_int_equal(icmp(h, TCP_ICMP_MTU, 0, 1400, 1), LA_DROP_ICMP_STALE);
-    assert_int_equal(h->t.mss, 600);
-    tcp_ack_in(h, 2001);
+    assert_int_equal(h->t.mss, 1300);
+    tcp_ack_in(h, 2801);
 }
 
 /* One that is larger than what we send changes nothing that is in flight. */
@@ -133,26 +136,47 @@ static void path_mtu_large_enough(struct tcp_harness *h)
     tcp_silent(h);
 }
 
-/* Whatever is claimed, segments stay of a sensible size. */
+/* Whatever is claimed, segments stay of a sensible size: what no link has is not believed (RFC 791
+ * 3.2, RFC 8201 4), and the least size is 552 (ip/pmtu.h). */
 static void path_mtu_absurd(struct tcp_harness *h)
 {
-    static const uint32_t mtus[] = {0, 1, 39, 40, 41, 59, 60, 67, 68};
+    static const uint32_t mtus[] = {0, 1, 39, 40, 41, 59, 60, 67, 68, 551};
     for (unsigned i = 0; i < sizeof(mtus) / sizeof(mtus[0]); i++) {
         tcp_connect(h);
         tcp_say(h, 100, 0);
-        icmp(h, TCP_ICMP_MTU, 0, mtus[i], 1);
-        assert_int_equal(h->t.mss, 48);
+        bool heeded = h->v4 && mtus[i] >= 68;
+        assert_int_equal(icmp(h, TCP_ICMP_MTU, 0, mtus[i], 1),
+                         heeded ? LA_TAKE_ICMP_MTU : LA_DROP_ICMP_STALE);
+        assert_int_equal(h->t.mss, heeded ? 512 : TCP_TEST_MSS);
         h->out_head = h->out_tail;
         tcp_again(h);
     }
 }
 
+/* Without memory to doubt it a report is taken as it is. */
+static void path_mtu_no_memory(struct tcp_harness *h)
+{
+    h->peer_mss = 1400;
+    tcp_connect(h);
+    tcp_say(h, 100, 0);
+    h->memory.max = 0;
+    assert_int_equal(icmp(h, TCP_ICMP_MTU, 0, 1300, 1), LA_TAKE_ICMP_MTU);
+    h->memory.max = UINT64_MAX;
+    assert_int_equal(h->t.path_mtu, 1300);
+    h->out_head = h->out_tail;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EVERYWHERE(in_flight_only),  EVERYWHERE(soft_errors), EVERYWHERE(soft_error_at_the_end),
-        EVERYWHERE(hard_errors),     EVERYWHERE(path_mtu),    EVERYWHERE(path_mtu_large_enough),
+        EVERYWHERE(in_flight_only),
+        EVERYWHERE(soft_errors),
+        EVERYWHERE(soft_error_at_the_end),
+        EVERYWHERE(hard_errors),
+        EVERYWHERE(path_mtu),
+        EVERYWHERE(path_mtu_large_enough),
         EVERYWHERE(path_mtu_absurd),
+        EVERYWHERE(path_mtu_no_memory),
     };
     return cmocka_run_group_tests_name("core/tcp/icmp", tests, NULL, NULL);
 }

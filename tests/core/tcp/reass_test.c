@@ -131,6 +131,7 @@ static void too_many_ranges(struct tcp_harness *h)
     tcp_connect(h);
     for (uint32_t i = 0; i < REASS_RANGES; i++) {
         assert_int_equal(tcp_segment_in(h, ACK, 11 + 20 * i, 1, 10), LA_TAKE_DATA_EARLY);
+        assert_int_equal(tcp_next(h)->h.ack, h->irs + 1);
     }
     uint32_t beyond = 11 + 20 * REASS_RANGES;
     assert_int_equal(tcp_segment_in(h, ACK, beyond, 1, 10), LA_DROP_REASSEMBLY_FULL);

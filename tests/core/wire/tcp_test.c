@@ -48,7 +48,13 @@ static void assert_same(const struct wire_tcp *a, const struct wire_tcp *b)
         assert_int_equal(a->sack[i].left, b->sack[i].left);
         assert_int_equal(a->sack[i].right, b->sack[i].right);
     }
+    assert_int_equal(a->ecn_n, b->ecn_n);
+    for (int i = 0; i < a->ecn_n; i++) {
+        assert_int_equal(a->ecn[i], b->ecn[i]);
+    }
 }
+
+#define BOTH_ECN (WIRE_TCP_ECN0 | WIRE_TCP_ECN1)
 
 /* A random header that carries `options` and, if SACK is among them, `blocks` blocks. */
 static struct wire_tcp random_header(struct prng *p, uint8_t options, uint8_t blocks)
@@ -79,6 +85,12 @@ static struct wire_tcp random_header(struct prng *p, uint8_t options, uint8_t bl
             h.sack[i] = (struct wire_sack){prng_u32(p), prng_u32(p)};
         }
     }
+    if (options & BOTH_ECN) {
+        h.ecn_n = (uint8_t)prng_below(p, WIRE_ECN_MAX + 1);
+        for (int i = 0; i < h.ecn_n; i++) {
+            h.ecn[i] = prng_u32(p) & WIRE_ECN_MASK;
+        }
+    }
     return h;
 }
 
@@ -87,6 +99,7 @@ static uint8_t blocks_that_fit(uint8_t options)
 {
     uint8_t blocks = 0;
     struct wire_tcp h = {.options = options | WIRE_TCP_SACK, .sack_n = WIRE_SACK_MAX};
+    h.ecn_n = options & BOTH_ECN ? WIRE_ECN_MAX : 0;
     uint8_t p[WIRE_TCP_HEADER_MAX];
     struct wire_tcp back;
     size_t n = wire_tcp_emit(p, &h);
@@ -100,8 +113,11 @@ static uint8_t blocks_that_fit(uint8_t options)
 static void test_round_trip(void **state)
 {
     struct prng random = random_from(1);
-    for (uint8_t options = 0; options < 0x20; options++) {
+    for (uint8_t options = 0; options < 0x80; options++) {
         uint8_t most = options & WIRE_TCP_SACK ? blocks_that_fit(options) : 1;
+        if ((options & BOTH_ECN) == BOTH_ECN) {
+            continue;
+        }
         for (uint8_t blocks = 1; blocks <= most; blocks++) {
             for (int i = 0; i < 50; i++) {
                 struct wire_tcp h = random_header(&random, options, blocks);
@@ -156,6 +172,8 @@ static void test_layout(void **state)
     assert_int_equal(blocks_that_fit(0), 4);
     assert_int_equal(blocks_that_fit(WIRE_TCP_TS), 3);
     assert_int_equal(blocks_that_fit(0x0f), 2);
+    assert_int_equal(blocks_that_fit(WIRE_TCP_ECN0), 3);
+    assert_int_equal(blocks_that_fit(WIRE_TCP_TS | WIRE_TCP_ECN1), 1);
 }
 
 /* Cut off at every length, and with a data offset that is too small or too large. */
@@ -217,10 +235,54 @@ static void test_alignment(void **state)
     assert_int_equal(h.tsecr, 4);
 }
 
+/* RFC 9768 3.2.3, figure 4 and table 5: both orders, every length, bytes as they lie; the last one
+ * counts when there are two. */
+static void test_accurate_ecn(void **state)
+{
+    static const uint8_t bytes[] = {1, 174, 11, 1, 2, 3, 4, 5, 6, 0xff, 0xff, 0xfe};
+    uint8_t p[WIRE_TCP_HEADER_MAX];
+    struct wire_tcp h = {.options = WIRE_TCP_ECN1, .ecn_n = 3, .ecn = {0x10203, 0x40506, 0xfffffe}};
+    assert_int_equal(wire_tcp_emit(p, &h), WIRE_TCP_HEADER + sizeof(bytes));
+    assert_memory_equal(p + WIRE_TCP_HEADER, bytes, sizeof(bytes));
+
+    static const uint8_t sizes[] = {4, 8, 8, 12};
+    for (uint8_t n = 0; n <= WIRE_ECN_MAX; n++) {
+        h.ecn_n = n;
+        assert_int_equal(wire_tcp_size(&h), WIRE_TCP_HEADER + sizes[n]);
+    }
+    for (uint8_t kind = 172; kind <= 174; kind += 2) {
+        for (uint8_t len = 2; len <= 36; len++) {
+            uint8_t options[40] = {kind, len};
+            for (uint8_t i = 2; i < len; i++) {
+                options[i] = i;
+            }
+            memcpy(options + len, (const uint8_t[]){2, 4, 1, 2}, 4);
+            h = parse_options(options, len + 4U, 0);
+            uint8_t order = kind == 172 ? WIRE_TCP_ECN0 : WIRE_TCP_ECN1;
+            assert_int_equal(h.options, order | WIRE_TCP_MSS);
+            assert_int_equal(h.mss, 258); /* what follows is read */
+            assert_int_equal(h.ecn_n, len < 5 ? 0 : len < 8 ? 1 : len < 11 ? 2 : 3);
+            for (uint8_t i = 0; i < h.ecn_n; i++) {
+                uint32_t at = 2 + 3 * i;
+                assert_int_equal(h.ecn[i], at << 16 | (at + 1) << 8 | (at + 2));
+            }
+        }
+    }
+    h = OPTIONS(172, 5, 0, 0, 1, 174, 2);
+    assert_int_equal(h.options, WIRE_TCP_ECN1);
+    assert_int_equal(h.ecn_n, 0);
+    h = OPTIONS(174, 2, 172, 5, 0, 0, 1);
+    assert_int_equal(h.options, WIRE_TCP_ECN0);
+    assert_int_equal(h.ecn_n, 1);
+}
+
 /* RFC 9293 MUST-6, MUST-68: what is not known is skipped by its length. */
 static void test_unknown(void **state)
 {
     for (unsigned kind = 9; kind < 256; kind++) {
+        if (kind == 172 || kind == 174) {
+            continue;
+        }
         for (uint8_t len = 2; len <= 30; len++) {
             uint8_t options[40] = {(uint8_t)kind, len};
             memset(options + 2, 2, len - 2); /* would be malformed MSS options if looked at */
@@ -268,13 +330,16 @@ static void test_random_options(void **state)
         size_t words = 5 + prng_below(&random, 11);
         p[12] = (uint8_t)(words << 4);
         for (size_t at = WIRE_TCP_HEADER; at < sizeof(p); at += 1 + prng_below(&random, 4)) {
-            p[at] = (uint8_t)prng_below(&random, 11); /* kinds and lengths that mean something */
+            p[at] = (uint8_t)prng_below(&random, 13); /* kinds and lengths that mean something */
+            p[at] = p[at] < 11 ? p[at] : p[at] == 11 ? 172 : 174;
         }
         uint8_t *input = exact(p, words * 4);
         assert_true(wire_tcp_parse(input, words * 4, &h));
         free(input);
-        assert_true(h.sack_n <= WIRE_SACK_MAX);
+        assert_true(h.sack_n <= WIRE_SACK_MAX && h.ecn_n <= WIRE_ECN_MAX);
         assert_int_equal((h.options & WIRE_TCP_SACK) != 0, h.sack_n != 0);
+        assert_true((h.options & BOTH_ECN) || h.ecn_n == 0);
+        assert_true((h.options & BOTH_ECN) != BOTH_ECN);
         assert_true(wire_tcp_size(&h) <= WIRE_TCP_HEADER_MAX);
         assert_int_equal(wire_tcp_emit(p, &h), wire_tcp_size(&h));
     }
@@ -300,7 +365,7 @@ int main(void)
         cmocka_unit_test(test_truncated),       cmocka_unit_test(test_flags_and_window),
         cmocka_unit_test(test_alignment),       cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_illegal_lengths), cmocka_unit_test(test_random_options),
-        cmocka_unit_test(test_seglen),
+        cmocka_unit_test(test_seglen),          cmocka_unit_test(test_accurate_ecn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
