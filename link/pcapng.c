@@ -1,6 +1,5 @@
-/* A wrapper that writes every frame that passes to a pcapng file (draft-ietf-opsawg-pcapng):
- * a section header, one interface, an enhanced packet block for each frame with the reason as a
- * comment and the direction as a flag.
+/* A wrapper that writes every frame that passes to a pcapng file (link/capture.h), with the reason
+ * as a comment.
  *
  * A received frame is copied in recv(), because its buffer is gone after la_stack_input(), and
  * written in verdict(), which knows what became of it. Checksums are completed in the copy.
@@ -10,41 +9,16 @@
  * same run gives the same file.
  *
  * Invariants: the `pending` snapshots lie one behind the other in `arena`, in the order of
- * recv(); the verdicts of one recv() come before the next. After a write error nothing more is
- * written (the file would be garbled); it is said once on stderr and the frames that are missing
- * are counted in link.dropped. */
-#include <errno.h>
-#include <stdio.h>
+ * recv(); the verdicts of one recv() come before the next. Frames that are missing after a write
+ * error are counted in link.dropped. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "link/capture.h"
 #include "link/cut.h"
 #include "link/message.h"
 #include "link/reason_text.h"
 
-#define BLOCK_SECTION   0x0a0d0d0aU
-#define BLOCK_INTERFACE 1U
-#define BLOCK_PACKET    6U
-#define BYTE_ORDER_MARK 0x1a2b3c4dU
-
-#define LINKTYPE_ETHERNET 1
-#define LINKTYPE_RAW      101 /* begins with an IPv4 or IPv6 header */
-
-#define OPT_END         0
-#define OPT_COMMENT     1
-#define SHB_USERAPPL    4
-#define IF_NAME         2
-#define IF_DESCRIPTION  3
-#define IF_TSRESOL      9
-#define EPB_FLAGS       2
-#define EPB_INBOUND     1U
-#define EPB_OUTBOUND    2U
-#define TSRESOL_NS      9  /* 10^-9 s */
-#define PACKET_HEAD_LEN 28 /* type, length, interface, time (2), captured and original length */
-
-#define OPTIONS_MAX    256 /* longest list of options of any block here */
-#define FILE_BUFFER    (256 * 1024)
 #define PENDING_MAX    256                  /* frames between recv() and verdict() */
 #define FLUSH_AFTER_NS (200 * LA_NS_PER_MS) /* a reader of the file sees a quiet link this late */
 
@@ -56,8 +30,7 @@ struct pending {
 
 struct pcapng {
     struct la_link link;
-    FILE *file;
-    bool broken;
+    struct capture capture;
     bool live;            /* the clock of the frames is CLOCK_MONOTONIC */
     uint64_t epoch_ns;    /* what to add to it */
     uint64_t flush_at_ns; /* UINT64_MAX: nothing is unwritten */
@@ -69,118 +42,21 @@ struct pcapng {
     size_t pending_first; /* the next one that verdict() speaks of */
 };
 
-/* ---- blocks --------------------------------------------------------------------------------- */
-
-/* A list of options that is being written. */
-struct options {
-    uint8_t bytes[OPTIONS_MAX];
-    size_t len;
-};
-
-static size_t padded(size_t len)
+static void packet_put(struct pcapng *p, const uint8_t *bytes, uint32_t len, uint64_t time_ns,
+                       uint16_t reason, bool inbound)
 {
-    return (len + 3) & ~(size_t)3;
-}
-
-static void option_add(struct options *options, uint16_t code, const void *value, size_t len)
-{
-    uint16_t head[2] = {code, (uint16_t)len};
-    if (options->len + sizeof(head) + padded(len) > sizeof(options->bytes))
-        return;
-    uint8_t *to = options->bytes + options->len;
-    memcpy(to, head, sizeof(head));
-    memset(to + sizeof(head), 0, padded(len));
-    if (len > 0)
-        memcpy(to + sizeof(head), value, len);
-    options->len += sizeof(head) + padded(len);
-}
-
-static void file_broken(struct pcapng *p)
-{
-    p->broken = true;
-    fprintf(stderr, "lastack: the capture ends here, writing it failed: %s\n", strerror(errno));
-}
-
-static void file_put(struct pcapng *p, const void *bytes, size_t len)
-{
-    if (!p->broken && fwrite(bytes, 1, len, p->file) != len)
-        file_broken(p);
+    char comment[REASON_COMMENT_MAX];
+    (void)reason_comment(comment, reason, inbound);
+    if (!capture_packet(&p->capture, bytes, len, time_ns + p->epoch_ns, inbound, comment))
+        p->link.dropped++;
+    else if (p->live && p->flush_at_ns == UINT64_MAX)
+        p->flush_at_ns = time_ns + FLUSH_AFTER_NS;
 }
 
 static void file_flush(struct pcapng *p)
 {
     p->flush_at_ns = UINT64_MAX;
-    if (!p->broken && fflush(p->file) != 0)
-        file_broken(p);
-}
-
-/* A whole block: type, length, `body`, options, length again. */
-static void block_put(struct pcapng *p, uint32_t type, const void *body, size_t body_len,
-                      const struct options *options)
-{
-    uint32_t total = (uint32_t)(12 + body_len + options->len);
-    uint32_t head[2] = {type, total};
-    file_put(p, head, sizeof(head));
-    file_put(p, body, body_len);
-    file_put(p, options->bytes, options->len);
-    file_put(p, &total, sizeof(total));
-}
-
-static void section_put(struct pcapng *p)
-{
-    struct {
-        uint32_t order;
-        uint16_t major, minor;
-        uint64_t length;
-    } body = {BYTE_ORDER_MARK, 1, 0, UINT64_MAX};
-    struct options options = {.len = 0};
-    option_add(&options, SHB_USERAPPL, "lastack", 7);
-    option_add(&options, OPT_END, NULL, 0);
-    block_put(p, BLOCK_SECTION, &body, sizeof(body), &options);
-}
-
-static void interface_put(struct pcapng *p)
-{
-    struct {
-        uint16_t linktype, reserved;
-        uint32_t snaplen;
-    } body = {LINKTYPE_RAW, 0, 0};
-    if (p->link.info.type == LA_LINK_ETHERNET)
-        body.linktype = LINKTYPE_ETHERNET;
-    const char *side = "seen from Lastack's side of the link";
-    const uint8_t resolution = TSRESOL_NS;
-    struct options options = {.len = 0};
-    option_add(&options, IF_NAME, p->link.name, strlen(p->link.name));
-    option_add(&options, IF_DESCRIPTION, side, strlen(side));
-    option_add(&options, IF_TSRESOL, &resolution, 1);
-    option_add(&options, OPT_END, NULL, 0);
-    block_put(p, BLOCK_INTERFACE, &body, sizeof(body), &options);
-}
-
-static void packet_put(struct pcapng *p, const uint8_t *bytes, uint32_t len, uint64_t time_ns,
-                       uint16_t reason, bool inbound)
-{
-    static const uint8_t padding[4];
-    char comment[REASON_COMMENT_MAX];
-    size_t comment_len = reason_comment(comment, reason, inbound);
-    uint32_t flags = inbound ? EPB_INBOUND : EPB_OUTBOUND;
-    struct options options = {.len = 0};
-    option_add(&options, OPT_COMMENT, comment, comment_len);
-    option_add(&options, EPB_FLAGS, &flags, sizeof(flags));
-    option_add(&options, OPT_END, NULL, 0);
-
-    uint64_t at = time_ns + p->epoch_ns;
-    uint32_t total = (uint32_t)(PACKET_HEAD_LEN + padded(len) + options.len + 4);
-    uint32_t head[7] = {BLOCK_PACKET, total, 0, (uint32_t)(at >> 32), (uint32_t)at, len, len};
-    file_put(p, head, sizeof(head));
-    file_put(p, bytes, len);
-    file_put(p, padding, padded(len) - len);
-    file_put(p, options.bytes, options.len);
-    file_put(p, &total, sizeof(total));
-    if (p->broken)
-        p->link.dropped++;
-    else if (p->live && p->flush_at_ns == UINT64_MAX)
-        p->flush_at_ns = time_ns + FLUSH_AFTER_NS;
+    capture_flush(&p->capture);
 }
 
 /* ---- snapshots ------------------------------------------------------------------------------ */
@@ -301,8 +177,7 @@ static void pcapng_run(struct la_link *link, uint64_t now_ns)
 
 static void pcapng_free(struct pcapng *p)
 {
-    if (p->file)
-        fclose(p->file);
+    capture_close(&p->capture);
     free(p->arena);
     free(p);
 }
@@ -311,7 +186,6 @@ static void pcapng_close(struct la_link *link)
 {
     struct pcapng *p = (struct pcapng *)link;
     pending_end(p);
-    file_flush(p);
     la_link_close(link->below);
     pcapng_free(p);
 }
@@ -324,15 +198,6 @@ static const struct la_link_ops pcapng_ops = {.kind = "pcapng",
                                               .run = pcapng_run,
                                               .close = pcapng_close};
 
-static uint64_t clock_distance_ns(void)
-{
-    struct timespec wall, monotonic;
-    clock_gettime(CLOCK_REALTIME, &wall);
-    clock_gettime(CLOCK_MONOTONIC, &monotonic);
-    int64_t seconds = (int64_t)wall.tv_sec - monotonic.tv_sec;
-    return (uint64_t)(seconds * LA_NS_PER_S + wall.tv_nsec - monotonic.tv_nsec);
-}
-
 int la_link_pcapng(struct la_link *below, const char *path, struct la_link **link,
                    struct la_message *why)
 {
@@ -341,28 +206,20 @@ int la_link_pcapng(struct la_link *below, const char *path, struct la_link **lin
         message_set(why, "out of memory for the capture %s", path);
         return LA_ENOMEM;
     }
-    p->file = fopen(path, "wbe");
-    if (!p->file) {
-        int error = errno;
-        message_set(why, "cannot write the capture %s: %s; choose another place", path,
-                    strerror(error));
-        pcapng_free(p);
-        return message_error(error);
+    const struct capture_interface interface = {.type = (enum la_link_type)below->info.type,
+                                                .name = below->name,
+                                                .side = "seen from Lastack's side of the link"};
+    int rc = capture_open(&p->capture, path, &interface, why);
+    if (rc < 0) {
+        free(p);
+        return rc;
     }
-    setvbuf(p->file, NULL, _IOFBF, FILE_BUFFER);
     p->link =
         (struct la_link){.ops = &pcapng_ops, .below = below, .info = below->info, .fd = below->fd};
     memcpy(p->link.name, below->name, sizeof(p->link.name));
     p->live = below->fd >= 0;
-    p->epoch_ns = p->live ? clock_distance_ns() : 0;
+    p->epoch_ns = p->live ? capture_epoch_ns() : 0;
     p->flush_at_ns = UINT64_MAX;
-    section_put(p);
-    interface_put(p);
-    if (fflush(p->file) != 0) {
-        message_set(why, "cannot write the capture %s: is the disk full?", path);
-        pcapng_free(p);
-        return LA_EIO;
-    }
     *link = &p->link;
     return 0;
 }

@@ -268,6 +268,82 @@ static void test_back_pressure_below(void **state)
     rig_close(&rig);
 }
 
+/* A segment that is too big for the way out is answered on the way in. */
+static void test_an_icmp_error_comes_back(void **state)
+{
+    const struct la_impair how = {.mtu_icmp = 1400};
+    struct rig rig;
+    static uint8_t bytes[1500];
+    struct la_frame frame;
+    rig_make(&rig, &how, NULL, 3);
+    packet_frame(&frame, bytes, packet_tcp(bytes, true, 1, LA_TH_ACK, 1428, false), 72);
+    assert_int_equal(rig.link->ops->send(rig.link, &frame, 1, 5), 1);
+    assert_int_equal(rig.link->dropped, 1);
+    assert_int_equal(rig.link->ops->next_deadline(rig.link), 5);
+    assert_int_equal(rig.link->ops->recv(rig.link, &rig.stack, &frame, 1, 5), 1);
+    assert_int_equal(frame.len, 1280);
+    assert_int_equal(frame.frag[0].data[40], 2);
+    assert_true(packet_good(frame.frag[0].data, frame.len));
+    fake_release(&rig.stack, &frame, 1);
+    look(&rig, rig.far, 5);
+    assert_int_equal(seen_count, 0);
+    rig_close(&rig);
+}
+
+static void test_parse_of_the_other_words(void **state)
+{
+    struct la_impair how;
+    struct la_message why;
+    assert_int_equal(
+        la_impair_parse("burst=0.1%,burst-end=20%,burst-loss=90%,mask=0x15,mask-data=18446744073709"
+                        "551615,scatter=3ms,late-up-to=4us,rate=1gbit,rtt=66ms,queue=1.5bdp,mtu="
+                        "1400,mtu-icmp=1300,down-at=1s,down-for=2s,down-every=3s,mark=1ms",
+                        &how, &why),
+        0);
+    assert_int_equal(how.burst_ppm, 1000);
+    assert_int_equal(how.burst_end_ppm, 200000);
+    assert_int_equal(how.burst_loss_ppm, 900000);
+    assert_int_equal(how.loss_mask, 0x15);
+    assert_true(how.loss_mask_data == UINT64_MAX);
+    assert_int_equal(how.scatter_ns, 3 * MS);
+    assert_int_equal(how.reorder_up_to_ns, 4000);
+    assert_int_equal(how.rtt_ns, 66 * MS);
+    assert_int_equal(how.queue_bdp_ppm, 1500000);
+    assert_int_equal(how.mtu, 1400);
+    assert_int_equal(how.mtu_icmp, 1300);
+    assert_int_equal(how.down_at_ns, 1000 * MS);
+    assert_int_equal(how.down_for_ns, 2000 * MS);
+    assert_int_equal(how.down_every_ns, 3000 * MS);
+    assert_int_equal(how.mark_sojourn_ns, MS);
+    /* a value in another unit takes the place of the one before, other words stay */
+    assert_int_equal(la_impair_add("queue=64kb,mark=20", &how, &why), 0);
+    assert_int_equal(how.queue_bdp_ppm, 0);
+    assert_int_equal(how.queue_bytes, 64000);
+    assert_int_equal(how.mark_sojourn_ns, 0);
+    assert_int_equal(how.mark_frames, 20);
+    assert_int_equal(la_impair_add("mark=30kb,queue=7", &how, &why), 0);
+    assert_int_equal(how.queue_bytes, 0);
+    assert_int_equal(how.queue_frames, 7);
+    assert_int_equal(how.mark_bytes, 30000);
+    assert_int_equal(how.burst_ppm, 1000);
+
+    const char *bad[][2] = {
+        {"queue=1bdp", "needs rate="},
+        {"queue=1bdp,rate=1mbit", "needs rate="},
+        {"down-every=1s", "needs down-for="},
+        {"mask=0xfffffffffffffffff", "mask=0x15"},
+        {"mask=-1", "mask=0x15"},
+        {"mtu=65536", "mtu=1400"},
+        {"queue=1ms", "queue=100"},
+        {"rain=1%", "mtu-icmp, down-at, down-for or"},
+        {"mask=1%", "mask=0x15"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(la_impair_parse(bad[i][0], &how, &why), LA_EINVAL);
+        assert_non_null(strstr(why.text, bad[i][1]));
+    }
+}
+
 static void test_parse(void **state)
 {
     struct la_impair how;
@@ -310,7 +386,9 @@ int main(void)
         cmocka_unit_test(test_super_segments_are_cut),
         cmocka_unit_test(test_the_way_in),
         cmocka_unit_test(test_back_pressure_below),
+        cmocka_unit_test(test_an_icmp_error_comes_back),
         cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_parse_of_the_other_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

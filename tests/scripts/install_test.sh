@@ -9,7 +9,8 @@ passes "installing" env DESTDIR="$scratch/stage" cmake --install "$build" --pref
 stage=$scratch/stage/usr
 export PKG_CONFIG_PATH=$stage/lib/pkgconfig
 
-for name in bin/lastack lib/liblastack.a lib/liblastack_core.a include/lastack/lastack.h; do
+for name in bin/lastack lib/liblastack.a lib/liblastack_core.a include/lastack/lastack.h \
+    share/lastack/scenarios/lossy.scn; do
     [ -e "$stage/$name" ] || fail "$name should be installed"
 done
 
