@@ -5,8 +5,12 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 BUILD   ?= build
 NAMES   ?=
+JOBS    ?= $(shell nproc)
+MENU    ?= mixed
+SEEDS   ?= $(shell echo $$(($$(date +%s) / 86400 * 100000)))..$(shell echo $$(($$(date +%s) / 86400 * 100000 + 99999)))
+TABLES  ?= bulk reorder short fair
 
-.PHONY: all demo test bench tidy lint fuzz install clean help
+.PHONY: all demo test campaign tables bench tidy lint fuzz install clean help
 
 all:
 	@scripts/deps build
@@ -21,6 +25,16 @@ demo:
 test:
 	@scripts/deps test
 	@BUILD=$(BUILD) scripts/test
+
+campaign: all
+	@$(BUILD)/lastack sim --menu $(MENU) --seeds $(SEEDS) -j$(JOBS)
+
+tables: all
+	@for t in $(TABLES); do \
+		echo "tests/sim/tables/$$t.txt"; \
+		$(BUILD)/lastack sim --table $$t -j$(JOBS) >$(BUILD)/table.txt && \
+		mv $(BUILD)/table.txt tests/sim/tables/$$t.txt || exit 1; \
+	done
 
 bench: all
 	@$(BUILD)/lastack bench $(NAMES)
@@ -49,6 +63,8 @@ help:
 	@echo "make          build/lastack, build/liblastack.a, build/liblastack_core.a"
 	@echo "make demo     the main job in one go: Lastack against the kernel's TCP, no root needed"
 	@echo "make test     every check and test, with and without sanitizers (under 10 minutes)"
+	@echo "make campaign SEEDS=1..100000, MENU=mixed: simulations; by default seeds of the day"
+	@echo "make tables   the tables of results in tests/sim/tables/; TABLES='fair' for some"
 	@echo "make bench    the benchmarks; NAMES='pair-bulk tun' for some"
 	@echo "make tidy     layout, include table, sizes: what must hold before a commit"
 	@echo "make lint     static analysis with clang-tidy"

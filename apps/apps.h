@@ -8,5 +8,7 @@ enum app_exit { APP_DONE = 0, APP_FAILED = 1, APP_USAGE = 2 };
 int nc_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
+int wire_main(int argc, char **argv);
+int sim_main(int argc, char **argv);
 
 #endif

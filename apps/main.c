@@ -21,6 +21,10 @@ static const struct command commands[] = {
      "几秒钟看完整个过程：与内核自己的 TCP 对话"},
     {"nc", nc_main, "bytes from standard input to a peer and back, like netcat",
      "像 netcat 一样在标准输入输出与对端之间传送字节"},
+    {"wire", wire_main, "a bad wire between two TUN devices, or a device and Lastack",
+     "连接两个 TUN 设备（或设备与 Lastack）的劣质线路"},
+    {"sim", sim_main, "many hosts and bad links in virtual time, repeatable from one seed",
+     "虚拟时间中的多台主机与劣质链路，由一个种子重现"},
     {"bench", bench_main, "what it costs: the benchmarks", "性能测量"},
 };
 
@@ -90,7 +94,8 @@ int main(int argc, char **argv)
     for (size_t c = 0; c < COMMANDS; c++)
         if (strcmp(name, commands[c].name) == 0)
             return command_run(&commands[c], argc - i, argv + i);
-    say_error(&say, "no sub-command \"%s\": there are demo, nc and bench (lastack --help)",
-              "没有子命令 \"%s\"：可用的有 demo、nc 和 bench（见 lastack --help）", name);
+    say_error(
+        &say, "no sub-command \"%s\": there are demo, nc, wire, sim and bench (lastack --help)",
+        "没有子命令 \"%s\"：可用的有 demo、nc、wire、sim 和 bench（见 lastack --help）", name);
     return APP_USAGE;
 }

@@ -1,5 +1,5 @@
-# What `make install` leaves: the program, both archives, the headers, pkg-config files and the
-# manual pages. The pkg-config files find their prefix from where they lie.
+# What `make install` leaves: the program, both archives, the headers, pkg-config files, the
+# manual pages and the scenarios. The pkg-config files find their prefix from where they lie.
 
 if(TARGET lastack)
     install(TARGETS lastack RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -11,6 +11,9 @@ foreach(library lastack_core liblastack)
 endforeach()
 install(DIRECTORY include/lastack DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     FILES_MATCHING PATTERN "*.h")
+
+install(DIRECTORY scenarios DESTINATION ${CMAKE_INSTALL_DATADIR}/lastack FILES_MATCHING
+    PATTERN "*.scn")
 
 set(pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH pc_prefix "/${pc_dir}" "/")

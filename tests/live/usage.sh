@@ -16,7 +16,7 @@ wrong() {
 
 sub_commands() {
     wrong 2 '^lastack: no sub-command: write lastack demo'
-    wrong 2 '^lastack: no sub-command "frob": there are demo, nc and bench' frob
+    wrong 2 '^lastack: no sub-command "frob": there are demo, nc, wire, sim and bench' frob
     wrong 2 '^lastack demo: "now" is one word too many' demo now
     wrong 2 '^lastack demo: no world "moon": write --world best or' demo --world moon
 }
@@ -69,6 +69,26 @@ files_and_links() {
         nc --quiet --gw 192.0.2.1 -l 80
 }
 
+simulator() {
+    printf 'host a\nhost b\nlink a b rain=1%%\n' >bad.scn
+    printf 'param rtt=1ms\nhost a\nhost b\nlink a b delay=$rtt\nflow f a b bytes=99kb\n' >good.scn
+    wrong 2 '^lastack sim: no scenario: write lastack sim FILE' sim
+    wrong 2 'sim: cannot read nowhere.scn: No such file' sim nowhere.scn
+    wrong 2 'sim: "c.scn" is one word too many' sim good.scn c.scn
+    wrong 2 'sim: bad.scn:3:10: no impairment "rain": use loss' sim bad.scn
+    wrong 2 'sim: good.scn has no parameter "rto": there are rtt' sim good.scn --set rto=1s
+    wrong 2 'sim: --set rtt: write it like --set rtt=10ms' sim good.scn --set rtt
+    wrong 2 'sim: --seeds 9..1: write it like 1..100000' sim --seeds 9..1
+    wrong 2 'sim: no menu "soup", and no file: there are mixed, clean' sim --menu soup --seeds 1..2
+    wrong 2 'sim: --without: no "rain": there are loss, burst' sim --without rain --seeds 1..2
+    wrong 2 'sim: -j 0: write a number from 1 to 256' sim -j 0 --seeds 1..2
+    wrong 2 'sim: no table "round": there are bulk, reorder' sim --table round
+    wrong 2 'sim: --seed, --trace, .* are for one run' sim --seeds 1..2 --trace
+    wrong 1 'sim: cannot .*/no/such/x.*No such file' sim good.scn --pcap /no/such/x
+    PATH=/nowhere "$LASTACK" sim good.scn --plot out.svg >out 2>err && fail "no gnuplot, no error"
+    one_line 'sim: cannot start gnuplot: install the package gnuplot-nox'
+}
+
 # Without the right to make namespaces there is no world, and without rights no link.
 missing_permission() {
     WORLD=none unshare -Urn setpriv --bounding-set=-all --inh-caps=-all --no-new-privs \
@@ -101,7 +121,7 @@ in_a_namespace() {
 help_and_version() {
     local word
     "$LASTACK" --version | grep -qx 'lastack [0-9]*\.[0-9]*\.[0-9]*' || fail "--version"
-    for word in "" demo nc; do
+    for word in "" demo nc sim; do
         "$LASTACK" $word --help >out 2>err || fail "$word --help"
         grep -q '^Usage: lastack' out || fail "$word --help says no usage"
         [ -s err ] && fail "$word --help writes to stderr"
@@ -116,7 +136,7 @@ if [ "${1:-}" = --in-a-namespace ]; then
     step device_busy
     exit 0
 fi
-for f in sub_commands addresses_and_ports options files_and_links missing_permission \
+for f in sub_commands addresses_and_ports options files_and_links simulator missing_permission \
     in_a_namespace help_and_version; do
     step $f
 done
