@@ -369,6 +369,12 @@ static enum diagram_weight note_weight(const struct la_trace_record *r)
     case LA_TIMEOUT_KEEPALIVE:
     case LA_RECOVERY_ENTERED:
     case LA_RECOVERY_LEFT:
+    case LA_RECOVERY_UNDONE:
+    case LA_RECOVERY_UNDONE_DSACK:
+    case LA_TIMEOUT_SPURIOUS:
+    case LA_TIMEOUT_PROBE:
+    case LA_PROBE_REPAIRED:
+    case LA_RENEGED:
     case LA_URGENT_ADVANCED:
         return WEIGHT_TROUBLE;
     default:

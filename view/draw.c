@@ -41,6 +41,9 @@ bool diagram_is_again(enum la_reason reason)
     case LA_RTX_TIMEOUT:
     case LA_RTX_FAST:
     case LA_RTX_PARTIAL:
+    case LA_RTX_RACK:
+    case LA_RTX_AGAIN:
+    case LA_RTX_WINDOW:
     case LA_RTX_MTU:
     case LA_RTX_PROBE_MTU:
     case LA_FIN_AGAIN:

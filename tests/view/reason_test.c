@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "view/diagram.h"
+
 #include <cmocka.h>
 
 #include <lastack/view.h>
@@ -76,11 +78,33 @@ static void test_no_reason(void **state)
     }
 }
 
+/* Whatever the core calls a retransmission is drawn as one. Limited transmit sends new data; a tail
+ * probe may. */
+static void retransmissions_are_drawn_as_such(void **state)
+{
+    (void)state;
+    unsigned n = 0;
+    for (int reason = 0; reason < LA_REASON_COUNT; reason++) {
+        const char *name = la_reason_name((enum la_reason)reason);
+        if (strncmp(name, "RTX_", 4) != 0 || reason == LA_RTX_LIMITED || reason == LA_RTX_PROBE) {
+            continue;
+        }
+        if (!diagram_is_again((enum la_reason)reason)) {
+            fail_msg("%s is not drawn as a retransmission", name);
+        }
+        n++;
+    }
+    assert_true(n >= 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_sentences), cmocka_unit_test(test_clauses),
-        cmocka_unit_test(test_kinds),          cmocka_unit_test(test_names),
+        cmocka_unit_test(retransmissions_are_drawn_as_such),
+        cmocka_unit_test(test_both_sentences),
+        cmocka_unit_test(test_clauses),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_no_reason),
     };
 
