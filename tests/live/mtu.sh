@@ -45,7 +45,7 @@ mtu_9000() {
 }
 
 bad_weather() {
-    both_ways 10.87.0.2 --impair loss=1%,reorder=1%,dup=1%,delay=1ms --seed 1
+    both_ways 10.87.0.2 --mtu 1500 --impair loss=3%,reorder=1%,dup=1%,delay=1ms --seed 1
     [ "$(json retransmissions)" -gt 0 ] || fail "nothing was lost"
 }
 
