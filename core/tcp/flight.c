@@ -163,6 +163,10 @@ void tcp_flight_resent(struct tcb *t, struct tcp_env *env, const struct tcp_plan
     uint32_t segments = plan->len > t->mss ? (plan->len + t->mss - 1) / t->mss : 1;
     f->rtx_high = seq_max(f->rtx_high, end);
     undo_resent(&f->undo, segments, tcp_now_ms(env) + t->ts_offset);
+    if (f->rack.reordering_seen && (t->flags & TCP_F_TS)) {
+        refused_resent(&f->refused, env->now_ns, tcp_reordering_window_us(t),
+                       tcp_now_ms(env) + t->ts_offset);
+    }
     prr_sent(&f->prr, seq_len(plan->seq, end));
     if (seq_eq(plan->seq, t->snd_una) && !(t->flags & TCP_F_PERSIST)) {
         t->rtx_at_ns = TCP_NEVER; /* RFC 6675 5.1: its timer begins with it */

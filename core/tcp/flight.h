@@ -20,6 +20,7 @@
 #include "loss/prr.h"
 #include "loss/rack.h"
 #include "loss/rate.h"
+#include "loss/refused.h"
 #include "loss/undo.h"
 #include "tcp/tcb.h"
 
@@ -36,6 +37,7 @@ struct tcp_flight {
     struct tlp tlp;
     struct frto frto;
     struct undo undo;
+    struct refused refused;
     struct min_rtt min_rtt;
     struct pace pace;
     struct la_buf *snd_cur;     /* a buffer at or before the one that holds snd_nxt */
