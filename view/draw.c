@@ -43,7 +43,6 @@ bool diagram_is_again(enum la_reason reason)
     case LA_RTX_PARTIAL:
     case LA_RTX_RACK:
     case LA_RTX_AGAIN:
-    case LA_RTX_REFUSED:
     case LA_RTX_WINDOW:
     case LA_RTX_MTU:
     case LA_RTX_PROBE_MTU:

@@ -26,7 +26,6 @@
     X(RTX_WINDOW, "重传：当时窗口已关闭，现已打开")                \
     X(RTX_LIMITED, "收到重复 ACK，发送新数据")                     \
     X(PROBE_MTU, "探测：用比其他更大的报文段发送数据")             \
-    X(RTX_REFUSED, "重传：报文段迟到，被对端当作旧报文拒收")       \
     X(RTX_PROBE_MTU, "重传：更大的报文段丢失")                     \
     X(RTX_MTU, "以更小的报文段重传：路径 MTU 变小")                \
     X(FIN, "FIN：本端数据已全部发送")                              \
@@ -41,7 +40,6 @@
     X(ACK_BEFORE_MARK, "确认标记改变之前收到的数据")               \
     X(ACK_WINDOW, "窗口更新：应用已读取数据")                      \
     X(ACK_UNACCEPTABLE, "ACK：收到的报文段落在窗口之外")           \
-    X(ACK_REFUSED, "ACK：报文段的时间戳比上一个更旧")              \
     X(ACK_TIME_WAIT, "在 TIME-WAIT 中再次确认重发的 FIN")          \
     X(CHALLENGE_SYN, "质询 ACK：已建立的连接上收到 SYN")           \
     X(CHALLENGE_RST, "质询 ACK：RST 在窗口内，但序号不精确")       \

@@ -57,17 +57,15 @@ static void note_duplicate(struct tcb *t, seq32 from, seq32 to)
     }
 }
 
-/* A segment outside the window, or too old, is answered with an ACK, unless it is an RST. One
- * without data is answered only so often: two ends whose numbers disagree would answer each other
- * forever. */
-static void refuse(struct tcb *t, const struct tcp_env *env, const struct tcp_segment *seg,
-                   enum la_reason why)
+/* A segment outside the window is answered with an ACK, unless it is an RST. One without data is
+ * answered only so often: two ends whose numbers disagree would answer each other forever. */
+static void refuse_sequence(struct tcb *t, const struct tcp_env *env, const struct tcp_segment *seg)
 {
     if (seg->h.flags & LA_TH_RST) {
         return;
     }
     if (seg->len == 0 && !(seg->h.flags & LA_TH_FIN)) {
-        challenge(t, env, why);
+        challenge(t, env, LA_ACK_UNACCEPTABLE);
         if ((seg->h.flags & (LA_TH_SYN | LA_TH_ACK)) == (LA_TH_SYN | LA_TH_ACK)) {
             tcp_ecn_syn_ack_again(t, seg);
         }
@@ -78,7 +76,7 @@ static void refuse(struct tcb *t, const struct tcp_env *env, const struct tcp_se
         tcp_ack_now(t, LA_ACK_DUPLICATE);
         return;
     }
-    tcp_ack_now(t, why);
+    tcp_ack_now(t, LA_ACK_UNACCEPTABLE);
 }
 
 /* Simultaneous open: the peer's SYN-ACK repeats the SYN we have. Its SYN lies before the window,
@@ -101,7 +99,7 @@ static enum step step1_sequence(struct tcb *t, struct tcp_env *env, struct tcp_s
     strip_known_syn(t, seg);
     if (paws_refuses(t, env, seg, verdict)) {
         if (*verdict == LA_DROP_PAWS) {
-            refuse(t, env, seg, LA_ACK_REFUSED);
+            refuse_sequence(t, env, seg);
         }
         return STEP_DONE;
     }
@@ -121,7 +119,7 @@ static enum step step1_sequence(struct tcb *t, struct tcp_env *env, struct tcp_s
             return STEP_GO_ON;
         }
         bool known = seg->len != 0 && seq_le(seq_add(seg->seq, seg->len), t->rcv_nxt);
-        refuse(t, env, seg, LA_ACK_UNACCEPTABLE);
+        refuse_sequence(t, env, seg);
         *verdict = known ? LA_TAKE_DATA_OLD : LA_DROP_SEQUENCE;
         return STEP_DONE;
     }

@@ -146,7 +146,7 @@ static void fill_header(struct tcb *t, const struct tcp_env *env, const struct t
                                                 : (t->flags & TCP_F_TS) != 0;
     if (ts) {
         h->options |= WIRE_TCP_TS; /* RFC 7323 3.2: on every segment but RST */
-        h->tsval = tcp_now_ms(env) + t->ts_offset;
+        h->tsval = tcp_tsval(t, env, plan->reason);
         h->tsecr = (plan->flags & LA_TH_ACK) ? t->ts_recent : 0;
     }
     if (syn) {

@@ -17,11 +17,6 @@ static void lose(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n, uin
         board_lose(&f->board, index, LA_RTX_PROBE_MTU, false);
         return; /* RFC 4821 7.6.2: lost alone it is no sign of congestion */
     }
-    uint32_t segments = (len + t->mss - 1) / t->mss;
-    if (why == LA_RTX_RACK && refused_explains(&f->refused, r->sent_ns, segments)) {
-        board_lose(&f->board, index, LA_RTX_REFUSED, false);
-        return; /* it has arrived: no congestion */
-    }
     rate_lost(&f->rate, len);
     n->lost += len;
     if (t->cc.ops->lost) {

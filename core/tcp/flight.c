@@ -139,6 +139,29 @@ void tcp_flight_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *
     (void)board_ready(&f->board);
 }
 
+/* Milliseconds by which the timestamp of a retransmission lies back. */
+static uint32_t ts_lag_ms(const struct tcb *t)
+{
+    const struct tcp_flight *f = t->flight;
+    return f->rack.reordering_seen ? tcp_reordering_window_us(t) / 1000 + 1 : 0;
+}
+
+/* A retransmission fills its gap, and TS.Recent becomes as young as it is (RFC 7323 4.3). What left
+ * before it and is late would then be dropped as an old duplicate (5.3, R1), although it is wanted:
+ * on a path that reorders each loss would drag others behind it. So there what RACK sends again
+ * has the timestamp of a segment that left a reordering window earlier, which a network like this
+ * might have made of it anyhow. What it follows in sequence left a round trip before, or is a
+ * retransmission, whose timestamp it does not go below: so R1 never refuses it. docs/recovery.md */
+uint32_t tcp_tsval(const struct tcb *t, const struct tcp_env *env, enum la_reason reason)
+{
+    uint32_t now = tcp_now_ms(env) + t->ts_offset;
+    if (reason != LA_RTX_RACK && reason != LA_RTX_AGAIN) {
+        return now;
+    }
+    uint32_t lag = ts_lag_ms(t), since = now - t->flight->rtx_tsval;
+    return now - (since < lag ? since : lag);
+}
+
 void tcp_flight_resent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end)
 {
     struct tcp_flight *f = t->flight;
@@ -162,11 +185,8 @@ void tcp_flight_resent(struct tcb *t, struct tcp_env *env, const struct tcp_plan
     }
     uint32_t segments = plan->len > t->mss ? (plan->len + t->mss - 1) / t->mss : 1;
     f->rtx_high = seq_max(f->rtx_high, end);
-    undo_resent(&f->undo, segments, tcp_now_ms(env) + t->ts_offset);
-    if (f->rack.reordering_seen && (t->flags & TCP_F_TS)) {
-        refused_resent(&f->refused, env->now_ns, tcp_reordering_window_us(t),
-                       tcp_now_ms(env) + t->ts_offset);
-    }
+    f->rtx_tsval = tcp_tsval(t, env, plan->reason);
+    undo_resent(&f->undo, segments, f->rtx_tsval);
     prr_sent(&f->prr, seq_len(plan->seq, end));
     if (seq_eq(plan->seq, t->snd_una) && !(t->flags & TCP_F_PERSIST)) {
         t->rtx_at_ns = TCP_NEVER; /* RFC 6675 5.1: its timer begins with it */
@@ -187,7 +207,7 @@ void tcp_news_begin(struct tcb *t, struct tcp_ack_news *n)
  * TS.Recent as it is (RFC 7323 4.3), and its SACK echoes what came before the hole. */
 static bool echo_is_older(const struct tcb *t, const struct tcp_segment *seg, uint64_t sent_ns)
 {
-    uint32_t tsval = (uint32_t)(sent_ns / 1000000) + t->ts_offset;
+    uint32_t tsval = (uint32_t)(sent_ns / 1000000) + t->ts_offset - ts_lag_ms(t);
     return (t->flags & TCP_F_TS) && (seg->h.options & WIRE_TCP_TS) &&
            (int32_t)(seg->h.tsecr - tsval) < 0;
 }

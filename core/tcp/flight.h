@@ -20,7 +20,6 @@
 #include "loss/prr.h"
 #include "loss/rack.h"
 #include "loss/rate.h"
-#include "loss/refused.h"
 #include "loss/undo.h"
 #include "tcp/tcb.h"
 
@@ -37,7 +36,6 @@ struct tcp_flight {
     struct tlp tlp;
     struct frto frto;
     struct undo undo;
-    struct refused refused;
     struct min_rtt min_rtt;
     struct pace pace;
     struct la_buf *snd_cur;     /* a buffer at or before the one that holds snd_nxt */
@@ -48,6 +46,7 @@ struct tcp_flight {
     uint64_t episode_ns;        /* when the episode began, of which `undo` keeps account */
     seq32 rtx_high;             /* the highest end of what was sent again since the last timeout */
     seq32 adapt_seq;            /* after a spurious timeout: a sample of data from here on counts */
+    uint32_t rtx_tsval;         /* of what was sent again last */
     struct undo_rtt rtt_before; /* ... with what was known before the timeout (RFC 4015) */
     seq32 recover;      /* the episode is over when this is acknowledged (RFC 6582, RFC 6675) */
     uint32_t dup_bytes; /* without SACK: left the network, by the duplicate ACKs */
@@ -135,6 +134,9 @@ void tcp_repair_all(struct tcb *t, enum la_reason why);
 /* ---- flight.c -------------------------------------------------------------------------------- */
 
 struct tcp_plan; /* tcp.h */
+
+/* TSval of a segment that leaves now for that reason (RFC 7323 3.2). */
+uint32_t tcp_tsval(const struct tcb *t, const struct tcp_env *env, enum la_reason reason);
 
 /* New bytes / bytes that had left before left just now. */
 void tcp_flight_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end);

@@ -326,12 +326,7 @@ struct tcp_plan tcp_next_segment(struct tcb *t, const struct tcp_env *env, uint3
 /* Every segment with an ACK tells all there is to tell about receiving. */
 static void acknowledged(struct tcb *t)
 {
-    if (t->flags & TCP_F_ACK_ALONE) {
-        t->reason = LA_ACK_REFUSED;
-        t->flags &= ~(uint32_t)(TCP_F_ACK_ALONE | TCP_F_DSACK);
-    } else {
-        t->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_DSACK);
-    }
+    t->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_DSACK);
     t->rcv_unacked = 0;
     t->ack_at_ns = TCP_NEVER;
     t->last_ack_sent = t->rcv_nxt;

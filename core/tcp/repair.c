@@ -304,9 +304,6 @@ void tcp_repair(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n,
         min_rtt_sample(&f->min_rtt, tcp_now_ms(env), n->last_rtt_us);
         tlp_rtt_sample(&f->tlp);
     }
-    if (n->duplicate && n->sacked == 0 && n->dsacks == 0 && (seg->h.options & WIRE_TCP_TS)) {
-        refused_ack(&f->refused, seg->h.tsecr);
-    }
     if (!nothing_wrong(t, n)) {
         adapt_rtt(t, n);
         tcp_check_reneging(t, env);

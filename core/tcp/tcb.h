@@ -77,23 +77,22 @@ enum tcp_flag {
     TCP_F_FIN_QUEUED = 0x0020, /* the application ended its sending side */
     TCP_F_FIN_SENT = 0x0040,
     TCP_F_FIN_RCVD = 0x0080,
-    TCP_F_APP_CLOSED = 0x0100,    /* la_tcp_close(): nobody will read any more */
-    TCP_F_RST_QUEUED = 0x0200,    /* a reset has to leave, then the block is gone */
-    TCP_F_PERSIST = 0x1000,       /* rtx_at is the persist timer */
-    TCP_F_PROBE = 0x2000,         /* a window probe has to leave */
-    TCP_F_KEEP_PROBE = 0x4000,    /* a keep-alive probe has to leave */
-    TCP_F_SYN_TIMED = 0x10000,    /* syn_at_us says when the SYN left, once (Karn: MUST-18) */
-    TCP_F_DSACK = 0x20000,        /* dsack has to be reported (RFC 2883) */
-    TCP_F_MORE = 0x40000,         /* the last send said that more follows */
-    TCP_F_OVERRIDE = 0x80000,     /* the override timer ran out (RFC 9293 3.8.6.2.1) */
-    TCP_F_SND_URG = 0x100000,     /* snd_up is ahead of snd_una */
-    TCP_F_RCV_URG = 0x200000,     /* rcv_up is ahead of what was read */
-    TCP_F_CWND_USED = 0x800000,   /* the congestion window was full when last sent */
-    TCP_F_FIN_KNOWN = 0x1000000,  /* fin_seq is the sequence number of the peer's FIN */
-    TCP_F_SYN_RTX = 0x2000000,    /* the SYN was retransmitted: RFC 6298 5.7 */
-    TCP_F_R1 = 0x4000000,         /* retransmissions reached R1 and it was said */
-    TCP_F_RESERVED = 0x8000000,   /* the application writes behind the tail of the send queue */
-    TCP_F_ACK_ALONE = 0x10000000, /* after the next ACK another one has to leave, without news */
+    TCP_F_APP_CLOSED = 0x0100,   /* la_tcp_close(): nobody will read any more */
+    TCP_F_RST_QUEUED = 0x0200,   /* a reset has to leave, then the block is gone */
+    TCP_F_PERSIST = 0x1000,      /* rtx_at is the persist timer */
+    TCP_F_PROBE = 0x2000,        /* a window probe has to leave */
+    TCP_F_KEEP_PROBE = 0x4000,   /* a keep-alive probe has to leave */
+    TCP_F_SYN_TIMED = 0x10000,   /* syn_at_us says when the SYN left, once (Karn: MUST-18) */
+    TCP_F_DSACK = 0x20000,       /* dsack has to be reported (RFC 2883) */
+    TCP_F_MORE = 0x40000,        /* the last send said that more follows */
+    TCP_F_OVERRIDE = 0x80000,    /* the override timer ran out (RFC 9293 3.8.6.2.1) */
+    TCP_F_SND_URG = 0x100000,    /* snd_up is ahead of snd_una */
+    TCP_F_RCV_URG = 0x200000,    /* rcv_up is ahead of what was read */
+    TCP_F_CWND_USED = 0x800000,  /* the congestion window was full when last sent */
+    TCP_F_FIN_KNOWN = 0x1000000, /* fin_seq is the sequence number of the peer's FIN */
+    TCP_F_SYN_RTX = 0x2000000,   /* the SYN was retransmitted: RFC 6298 5.7 */
+    TCP_F_R1 = 0x4000000,        /* retransmissions reached R1 and it was said */
+    TCP_F_RESERVED = 0x8000000,  /* the application writes behind the tail of the send queue */
 };
 
 struct tcp_reass;  /* reass.h */
@@ -307,16 +306,12 @@ static inline bool tcp_outstanding(const struct tcb *t)
     return seq_lt(t->snd_una, t->snd_max);
 }
 
-/* Asks for an ACK in the next output; the first reason asked for is the one told. But a segment
- * that was refused by its timestamp is answered by an ACK of its own: a sender tells by it that the
- * network lost nothing (loss/refused.h). */
+/* Asks for an ACK in the next output; the first reason asked for is the one told. */
 static inline void tcp_ack_now(struct tcb *t, enum la_reason why)
 {
     if (!(t->flags & TCP_F_ACK_NOW)) {
         t->flags |= TCP_F_ACK_NOW;
         t->reason = (uint8_t)why;
-    } else if ((t->reason == LA_ACK_REFUSED) != (why == LA_ACK_REFUSED)) {
-        t->flags |= TCP_F_ACK_ALONE;
     }
     t->todo |= TCP_DO_OUTPUT;
 }

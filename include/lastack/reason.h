@@ -28,7 +28,6 @@
     X(RTX_PARTIAL, SEND, "RFC 6582 3.2", "retransmission: a partial ACK shows the next hole")     \
     X(RTX_RACK, SEND, "RFC 8985 6.2", "retransmission: what left later has arrived")              \
     X(RTX_AGAIN, SEND, "RFC 8985 6.2", "retransmission again: the last one was lost as well")     \
-    X(RTX_REFUSED, SEND, "RFC 7323 5.3", "retransmission: it came late and was refused as old")   \
     X(RTX_PROBE, SEND, "RFC 8985 7.3", "tail loss probe: is the end of the flight lost?")         \
     X(RTX_WINDOW, SEND, "RFC 9293 3.8.6.1", "retransmission: it met a closed window, now open")   \
     X(RTX_LIMITED, SEND, "RFC 3042 2", "new data on a duplicate ACK")                             \
@@ -47,7 +46,6 @@
     X(ACK_BEFORE_MARK, SEND, "RFC 8257 3.2", "ACK of what came before the marking changed")       \
     X(ACK_WINDOW, SEND, "RFC 9293 3.8.6.2.2", "window update: the application has read")          \
     X(ACK_UNACCEPTABLE, SEND, "RFC 9293 3.10.7.4", "ACK: the segment lay outside the window")     \
-    X(ACK_REFUSED, SEND, "RFC 7323 5.3", "ACK: the segment's timestamp was older than the last")  \
     X(ACK_TIME_WAIT, SEND, "RFC 9293 3.10.7.4", "acknowledges the repeated FIN from TIME-WAIT")   \
     X(CHALLENGE_SYN, SEND, "RFC 5961 4", "challenge ACK: a SYN on an open connection")            \
     X(CHALLENGE_RST, SEND, "RFC 5961 3", "challenge ACK: an RST in the window but not exact")     \

@@ -224,32 +224,6 @@ static void paws(struct tcp_harness *h)
     assert_int_equal(h->t.state, LA_TCP_CLOSED);
 }
 
-/* Its answer is not lost in that to another segment of the same batch, whichever comes first: the
- * peer counts by it what was not lost (loss/refused.h). */
-static void paws_in_a_batch(struct tcp_harness *h)
-{
-    for (unsigned first = 0; first < 2; first++) {
-        with_timestamps(h);
-        tcp_wait_ms(h, 100);
-        tcp_segment_in(h, ACK, 1, 1, 10);
-        struct tcp_in old = {
-            .flags = ACK, .seq = 21, .ack = 1, .len = 10, .tsval = h->t.ts_recent - 1};
-        struct tcp_in ahead = {.flags = ACK, .seq = 31, .ack = 1, .len = 10};
-        h->hold = true;
-        tcp_feed(h, first ? &ahead : &old);
-        tcp_feed(h, first ? &old : &ahead);
-        h->hold = false;
-        tcp_flush(h);
-        tcp_expect(h, ACK, 1, 11, 0);
-        struct tcp_out *o = tcp_next(h);
-        assert_int_equal(o->reason, LA_ACK_REFUSED);
-        assert_int_equal(o->ack, 11);
-        tcp_silent(h);
-        tcp_again(h);
-    }
-    tcp_connect(h);
-}
-
 /* RFC 7323 5.5: after 24 days of silence the last timestamp says nothing. */
 static void paws_after_24_days(struct tcp_harness *h)
 {
@@ -304,7 +278,6 @@ int main(void)
         EVERYWHERE(slow_start),
         EVERYWHERE(loss_after_2_gib),
         EVERYWHERE(paws),
-        EVERYWHERE(paws_in_a_batch),
         EVERYWHERE(paws_after_24_days),
         EVERYWHERE(ts_recent),
         EVERYWHERE(timestamp_missing),

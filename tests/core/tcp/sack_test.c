@@ -282,59 +282,69 @@ static void window_grows(struct tcp_harness *h)
     tcp_silent(h);
 }
 
-/* ---- refused, not lost ----------------------------------------------------------------------- */
+/* ---- timestamps of retransmissions ----------------------------------------------------------- */
 
-/* All has come but segment `n`, the last but one. With `refused` an ACK without news follows. */
-static void missing(struct tcp_harness *h, uint32_t n, bool refused)
+#define LAG_MS (RTT_MS / 4 + 1)
+
+static uint32_t clock_now(const struct tcp_harness *h)
 {
-    tcp_sack_in(h, nth(h, n), SEGS(h, n + 1, n + 2));
-    if (refused) {
-        tcp_sack_in(h, nth(h, n), SEGS(h, n + 1, n + 2));
-    }
+    return tcp_now_ms(&h->env) + h->t.ts_offset;
 }
 
-static void more_out(struct tcp_harness *h, uint32_t n)
-{
-    tcp_say(h, n * h->t.mss, 0);
-    assert_int_equal(tcp_waiting(h), n);
-    forget_out(h);
-}
-
-/* Segment 3 is lost. Of 13 and 14, which left shortly before it went again, 13 comes late, behind
- * it, and is refused (RFC 7323 5.3, R1); so does 15, which left shortly before 13 went again: that
- * one is found missing when the episode is over. */
-static void late_behind_the_repair(struct tcp_harness *h, bool refused)
+/* Where the path reorders, what left in the window before a retransmission may be late: it must not
+ * be older than that, or the peer would drop it (RFC 7323 5.3, R1). And none of them is older than
+ * the one before. */
+static void young_enough(struct tcp_harness *h)
 {
     reorders(h);
-    tcp_sack_in(h, nth(h, 3), SEGS(h, 4, 13));
-    more_out(h, 2);
+    tcp_sack_in(h, nth(h, 3), SEGS(h, 5, 6), SEGS(h, 7, 13));
     assert_int_equal(tcp_fire(h), RTT_MS / 4);
-    expect_nth(h, 3, LA_RTX_RACK);
-    uint32_t lost = h->t.flight->rate.lost;
-    tcp_wait_ms(h, RTT_MS - 1);
-    missing(h, 13, refused);
-    more_out(h, 2);
-    tcp_fire(h);
-    expect_nth(h, 13, refused ? LA_RTX_REFUSED : LA_RTX_RACK);
-    assert_int_equal(h->t.flight->rate.lost - lost, refused ? 0 : h->t.mss);
-    tcp_wait_ms(h, RTT_MS - 1);
-    missing(h, 15, refused);
-    assert_int_equal(h->t.phase, CC_OPEN);
-    uint32_t cwnd = h->t.cc.cwnd;
-    tcp_fire(h);
-    expect_nth(h, 15, refused ? LA_RTX_REFUSED : LA_RTX_RACK);
-    assert_int_equal(h->t.phase, refused ? CC_OPEN : CC_RECOVERY);
-    assert_int_equal(h->t.recoveries, refused ? 1 : 2);
-    assert_true(refused ? h->t.cc.cwnd >= cwnd : h->t.cc.cwnd < cwnd);
-    tcp_ack_in(h, nth(h, 17));
-    assert_false(tcp_timer_due(h));
+    uint32_t first = expect_nth(h, 3, LA_RTX_RACK)->h.tsval;
+    assert_int_equal(first, clock_now(h) - LAG_MS);
+    tcp_wait_ms(h, 3);
+    tcp_sack_in(h, nth(h, 4), SEGS(h, 5, 6), SEGS(h, 7, 13));
+    assert_int_equal(expect_nth(h, 4, LA_RTX_RACK)->h.tsval, first + 3);
+    assert_int_equal(tcp_tsval(&h->t, &h->env, LA_DATA), clock_now(h));
+    /* The timeout's has, too, and RACK's do not go below it. */
+    while (h->t.rtx_timeouts == 0) {
+        forget_out(h);
+        tcp_fire(h);
+    }
+    uint32_t at = clock_now(h);
+    assert_int_equal(expect_nth(h, 4, LA_RTX_TIMEOUT)->h.tsval, at);
+    assert_int_equal(tcp_tsval(&h->t, &h->env, LA_RTX_RACK), at);
+    h->env.now_ns += (LAG_MS - 1) * MS;
+    assert_int_equal(tcp_tsval(&h->t, &h->env, LA_RTX_AGAIN), at);
+    h->env.now_ns += 2 * MS;
+    assert_int_equal(tcp_tsval(&h->t, &h->env, LA_RTX_RACK), at + 1);
+    assert_int_equal(tcp_tsval(&h->t, &h->env, LA_RTX_PROBE), clock_now(h));
 }
 
-static void refused_by_timestamp(struct tcp_harness *h)
+/* A path that keeps the order needs none of that. */
+static void clock_in_order(struct tcp_harness *h)
 {
-    late_behind_the_repair(h, true);
-    tcp_again(h);
-    late_behind_the_repair(h, false);
+    segments_between(h, 10, 0);
+    tcp_sack_in(h, 1, SEGS(h, 1, 4));
+    assert_int_equal(expect_nth(h, 0, LA_RTX_RACK)->h.tsval, clock_now(h));
+}
+
+/* RFC 3522 3.2 holds with these timestamps: the echo of the retransmission's is no mistake, an
+ * older one is. */
+static void echo_of_the_older(struct tcp_harness *h)
+{
+    for (uint32_t mistaken = 0; mistaken < 2; mistaken++) {
+        reorders(h);
+        tcp_sack_in(h, nth(h, 3), SEGS(h, 4, 13));
+        tcp_fire(h);
+        uint32_t tsval = expect_nth(h, 3, LA_RTX_RACK)->h.tsval;
+        tcp_wait_ms(h, 10);
+        struct tcp_in in = {.flags = ACK, .seq = 1, .ack = nth(h, 12), .tsecr = tsval - mistaken};
+        tcp_feed(h, &in);
+        assert_int_equal(h->t.undone, mistaken);
+        assert_int_equal(h->t.phase, mistaken ? CC_OPEN : CC_RECOVERY);
+        tcp_again(h);
+    }
+    tcp_connect(h);
 }
 
 /* ---- blocks that are nonsense ---------------------------------------------------------------- */
@@ -603,7 +613,9 @@ int main(void)
         EVERYWHERE_SACK(stretch_ack),
         EVERYWHERE_SACK(reordering_timer),
         EVERYWHERE_SACK(window_grows),
-        SACK_CASE(refused_by_timestamp, "refused_by_timestamp", WIRE_TCP_TS),
+        SACK_CASE(young_enough, "young_enough", WIRE_TCP_TS),
+        SACK_CASE(clock_in_order, "clock_in_order", WIRE_TCP_TS),
+        SACK_CASE(echo_of_the_older, "echo_of_the_older", WIRE_TCP_TS),
         EVERYWHERE_SACK(nonsense),
         EVERYWHERE(not_agreed),
         EVERYWHERE_SACK(any_byte),
