@@ -5,6 +5,12 @@
 #include "tcp/path.h"
 #include "tcp/tcp.h"
 
+/* The reordering timer is for the case that no ACK comes any more. While they come, an ACK is the
+ * better moment: it tells that something has left the network, and what is sent again takes its
+ * place. A timer that runs out shortly before the next ACK sends one more into a queue that is full
+ * perhaps. */
+#define REO_SLACK_NS (2 * UINT64_C(1000000))
+
 /* A run is lost: it goes again, and the congestion control hears of it. */
 static void lose(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n, uint32_t index,
                  enum la_reason why)
@@ -67,7 +73,7 @@ static void rack_detect(struct tcb *t, struct tcp_env *env, struct tcp_ack_news 
             }
             break; /* of those that left at the same time others may be lost */
         case RACK_WAIT:
-            tcp_arm(t, &f->reo_at_ns, env->now_ns + wait_ns);
+            tcp_arm(t, &f->reo_at_ns, env->now_ns + wait_ns + REO_SLACK_NS);
             return;
         case RACK_IS_LOST:
             lose(t, env, n, i, (r->flags & RUN_EVER_RTX) ? LA_RTX_AGAIN : LA_RTX_RACK);
