@@ -10,6 +10,7 @@
     X(NONE, "没有原因")                                            \
     /* why a segment is sent */                                    \
     X(SYN, "首个 SYN：请求建立连接")                               \
+    X(SYN_DATA, "首个 SYN，带有数据（Fast Open）")                 \
     X(SYN_AGAIN, "重发 SYN：超时前没有应答")                       \
     X(SYN_ACK, "应答对方的 SYN")                                   \
     X(SYN_ACK_AGAIN, "重发 SYN-ACK：第三个报文段没有到达")         \
@@ -69,6 +70,7 @@
     X(ND_ADVERT, "告知本端的链路层地址")                           \
     /* what an accepted packet was */                              \
     X(TAKE_SYN, "SYN：建立半连接记录")                             \
+    X(TAKE_SYN_DATA, "SYN 带有数据和有效的 cookie：数据已接收")    \
     X(TAKE_SYN_AGAIN, "重复的 SYN")                                \
     X(TAKE_SYN_ACK, "对我方 SYN 的应答")                           \
     X(TAKE_SYN_CROSSED, "与我方 SYN 交叉的 SYN")                   \
@@ -136,6 +138,7 @@
     X(DROP_LISTEN_OTHER, "监听端收到的报文段不带 SYN、ACK 或 RST") \
     X(DROP_LISTEN_SYN_QUEUE, "半连接过多：丢弃 SYN")               \
     X(DROP_LISTEN_ACCEPT_QUEUE, "等待 accept 的连接过多")          \
+    X(DROP_LISTEN_DEFERRED, "监听者等到有数据才接受连接")          \
     X(DROP_COOKIE, "ACK 中没有有效的 cookie")                      \
     X(DROP_HALF_OPEN, "不是半连接所等待的报文段")                  \
     X(DROP_SYN_SENT, "不是 SYN-SENT 所等待的报文段")               \
@@ -190,6 +193,9 @@
     X(RENEGED, "对端丢弃了已选择确认的数据")                       \
     X(MARKS_ANSWERED, "路径给我方报文打了拥塞标记：缩小窗口")      \
     X(ECN_MANGLED, "路径破坏 ECN：此后发送不带 ECN 的报文")        \
+    X(FASTOPEN_REFUSED, "此路径上 Fast Open 不起作用")             \
+    X(FASTOPEN_BLACKHOLE, "使用 Fast Open 后没有应答：暂不使用")   \
+    X(FASTOPEN_RESET, "握手完成之前被复位：暂计入名额")            \
     X(SOFT_ERROR, "收到软差错")                                    \
     X(CLOCK_BACKWARDS, "时钟倒退：沿用上一次的时间")               \
     X(TRACE_LOST, "跟踪记录有丢失：环形缓冲区未及时读取")

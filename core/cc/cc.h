@@ -66,6 +66,16 @@ struct cc_lost {
 #define CC_WANTS_ECN  0x04 /* asks for ECN when the connection opens (RFC 8257 3) */
 #define CC_SCALES_ECN 0x08 /* answers CE marks by itself in acked(): no CWR episodes */
 
+/* What a controller may be told to do otherwise; all zero: as its RFC says. */
+struct cc_style {
+    uint32_t initial_window; /* bytes, for idle_restart */
+    uint8_t slow_start_segs; /* 0: its own bound of an ACK's growth; 255: none */
+    uint8_t hystart;         /* enum la_hystart (lastack/persona.h) */
+    bool no_validation;      /* without RFC 7661 */
+    bool loss_by_window;     /* a loss reduces the window, not what was outstanding */
+    bool idle_restart;       /* without RFC 7661: RFC 5681 4.1 */
+};
+
 struct cc_ops {
     const char *name;
     uint8_t traits;       /* CC_* */
@@ -74,6 +84,9 @@ struct cc_ops {
     /* The private state is there, zeroed: the first data, or the first after long idleness. cwnd
      * and ssthresh are set. */
     void (*begin)(struct cc *cc, uint64_t now_ns);
+
+    /* Right after that, when not all is zero. May be NULL. */
+    void (*style)(struct cc *cc, const struct cc_style *style);
 
     /* An ACK delivered data. In CC_OPEN and CC_LOSS the algorithm may grow cwnd; in CC_CWR and
      * CC_RECOVERY the connection sets it, but for CC_OWN_CWND. */

@@ -13,6 +13,8 @@
  * The curve begins with the first ACK in congestion avoidance after an event. There W_max is 0 when
  * it is undefined: after HyStart++ left slow start without a loss (4.10) and after a timeout (4.8);
  * then K = 0, and W_max is the window of that moment. */
+#include <lastack/persona.h>
+
 #include "cc/cwv.h"
 #include "cc/hystart.h"
 #include "cc/window.h"
@@ -141,13 +143,17 @@ static uint32_t slow_start(struct cubic *c, struct cc *cc, const struct cc_ack *
     /* RFC 3465 2.3: two segments an ACK, one after a timeout. */
     uint32_t growth = ack->phase == CC_LOSS ? cc->mss : 2 * cc->mss;
     c->curve.begun = false;
-    if (cc->ssthresh == UINT32_MAX) {
-        if (hystart_acked(&c->hystart, ack->round_start, ack->rtt_us)) {
+    const struct cc_style *style = &c->cwv.style;
+    if (cc->ssthresh == UINT32_MAX && style->hystart != LA_HYSTART_OFF) {
+        bool delay = style->hystart == LA_HYSTART_DELAY;
+        if (delay ? hystart_delayed(&c->hystart, ack->round_start, ack->rtt_us, cc->cwnd / cc->mss)
+                  : hystart_acked(&c->hystart, ack->round_start, ack->rtt_us)) {
             cc->ssthresh = most_u32(cc->cwnd, 2 * cc->mss);
             return ack->acked;
         }
-        growth = hystart_growth(&c->hystart, ack->acked, cc->mss, ack->paced);
+        growth = delay ? growth : hystart_growth(&c->hystart, ack->acked, cc->mss, ack->paced);
     }
+    growth = cc_slow_start_most(style, cc, growth);
     return ack->limited ? cc_slow_start(cc, ack->acked, growth) : 0;
 }
 
@@ -173,6 +179,7 @@ static void cubic_congestion(struct cc *cc, enum cc_cause cause, uint32_t flight
     /* 4.6 with RFC 7661: what is outstanding, or what lately was; limited transmit and SACKed bytes
      * do not make it more than the window. */
     uint32_t used = least_u32(most_u32(flight, cwv_pipe_ack(&c->cwv)), cc->cwnd);
+    used = c->cwv.style.loss_by_window ? cc->cwnd : used;
     (void)now_ns;
     c->before = *u;
     u->begun = false;
@@ -210,6 +217,7 @@ const struct cc_ops cc_cubic = {
     .name = "cubic",
     .state_bytes = sizeof(struct cubic),
     .begin = cwv_begin,
+    .style = cwv_style,
     .acked = cubic_acked,
     .lost = cwv_lost,
     .congestion = cubic_congestion,

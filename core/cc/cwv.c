@@ -77,9 +77,18 @@ void cwv_begin(struct cc *cc, uint64_t now_ns)
     (void)now_ns;
 }
 
+void cwv_style(struct cc *cc, const struct cc_style *style)
+{
+    struct cwv *w = cc->state;
+    w->style = *style;
+}
+
 void cwv_acked(struct cc *cc, const struct cc_ack *ack)
 {
     struct cwv *w = cc->state;
+    if (w->style.no_validation) {
+        return;
+    }
     if (ack->phase != CC_OPEN) {
         w->measuring = false; /* RFC 7661 4.2: no samples during recovery */
         return;
@@ -156,6 +165,12 @@ void cwv_recovered(struct cc *cc, uint64_t now_ns)
 void cwv_restart(struct cc *cc, uint64_t idle_ns, uint64_t now_ns)
 {
     struct cwv *w = cc->state;
+    if (w->style.no_validation) {
+        if (w->style.idle_restart) {
+            cc->cwnd = least_u32(cc->cwnd, w->style.initial_window);
+        }
+        return;
+    }
     uint64_t length_ns = period_length_ns(cc);
     if (idle_ns / length_ns >= CWV_PERIODS) {
         w->defined = true; /* nothing was delivered for a sampling period: pipeACK is 0 */

@@ -20,6 +20,7 @@
 #define CWV_NVP_NS  UINT64_C(300000000000) /* the non-validated period: five minutes (5) */
 
 struct cwv {
+    struct cc_style style;
     uint64_t round_delivered;   /* delivered before the round that is measured */
     uint64_t period_ns;         /* the newest period began */
     uint64_t since_ns;          /* in the non-validated phase since */
@@ -52,6 +53,7 @@ void cwv_pace(struct cc *cc);
 
 /* Functions of cc_ops as they are, or to be called by those. */
 void cwv_begin(struct cc *cc, uint64_t now_ns);
+void cwv_style(struct cc *cc, const struct cc_style *style);
 void cwv_lost(struct cc *cc, const struct cc_lost *lost);
 void cwv_recovered(struct cc *cc, uint64_t now_ns);
 void cwv_undo(struct cc *cc, uint64_t now_ns);

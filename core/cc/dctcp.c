@@ -60,6 +60,7 @@ const struct cc_ops cc_dctcp = {
     .traits = CC_WANTS_ECN | CC_SCALES_ECN,
     .state_bytes = sizeof(struct dctcp),
     .begin = dctcp_begin,
+    .style = cwv_style,
     .acked = dctcp_acked,
     .lost = cwv_lost,
     .congestion = newreno_congestion,

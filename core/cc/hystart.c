@@ -10,6 +10,8 @@
 #define CSS_ROUNDS         5
 #define L_UNPACED          8
 
+#define LOW_WINDOW 16 /* segments, of the first HyStart */
+
 static uint32_t rtt_thresh_us(uint32_t last_min_us)
 {
     uint32_t eighth = last_min_us / MIN_RTT_DIVISOR;
@@ -67,6 +69,24 @@ bool hystart_acked(struct hystart *h, bool round_start, uint32_t rtt_us)
     h->block_min_us = 0;
     h->samples = 0;
     return over;
+}
+
+bool hystart_delayed(struct hystart *h, bool round_start, uint32_t rtt_us, uint32_t cwnd_segs)
+{
+    if (round_start) {
+        h->current_min_us = 0;
+        h->samples = 0;
+    }
+    if (rtt_us == 0) {
+        return false;
+    }
+    smaller(&h->current_min_us, rtt_us);
+    smaller(&h->least_us, rtt_us);
+    if (h->samples < N_RTT_SAMPLE) {
+        h->samples++;
+        return false;
+    }
+    return cwnd_segs >= LOW_WINDOW && h->current_min_us - h->least_us > rtt_thresh_us(h->least_us);
 }
 
 uint32_t hystart_growth(const struct hystart *h, uint32_t acked, uint32_t mss, bool paced)

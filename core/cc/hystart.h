@@ -33,6 +33,11 @@ struct hystart {
  * start is over, ssthresh becomes cwnd. */
 bool hystart_acked(struct hystart *h, bool round_start, uint32_t rtt_us);
 
+/* The first HyStart (Ha and Rhee 2011) without its ACK trains: slow start is over when the smallest
+ * of at least eight samples of a round exceeds the smallest of all by an eighth, 4 to 16 ms, and
+ * the window is at least 16 segments. */
+bool hystart_delayed(struct hystart *h, bool round_start, uint32_t rtt_us, uint32_t cwnd_segs);
+
 /* By how much the window grows for `acked` bytes (4.2); paced senders are not held to L. */
 uint32_t hystart_growth(const struct hystart *h, uint32_t acked, uint32_t mss, bool paced);
 

@@ -18,6 +18,7 @@ void newreno_acked(struct cc *cc, const struct cc_ack *ack)
         /* RFC 9293 MUST-19 (slow start); RFC 3465 2.3: at most two segments an ACK, one in the slow
          * start that follows a timeout. */
         uint32_t most = ack->phase == CC_LOSS ? cc->mss : 2 * cc->mss;
+        most = cc_slow_start_most(&n->cwv.style, cc, most);
         /* RFC 9293 MUST-19 (congestion avoidance); RFC 3465 2.1: one segment per window of
          * acknowledged bytes. */
         n->counted += least_u32(cc_slow_start(cc, ack->acked, most), cc->cwnd);
@@ -35,6 +36,7 @@ void newreno_congestion(struct cc *cc, enum cc_cause cause, uint32_t flight, uin
     uint32_t percent = cause == CC_CAUSE_ECN ? ECN_PERCENT : LOSS_PERCENT;
     (void)now_ns;
     n->counted = 0;
+    flight = n->cwv.style.loss_by_window ? cc->cwnd : flight;
     if (cause == CC_CAUSE_TIMEOUT) {
         cwv_timeout(&n->cwv);
         cc->ssthresh = cc_part(cc, flight, percent);
@@ -48,6 +50,7 @@ const struct cc_ops cc_newreno = {
     .name = "newreno",
     .state_bytes = sizeof(struct newreno),
     .begin = cwv_begin,
+    .style = cwv_style,
     .acked = newreno_acked,
     .lost = cwv_lost,
     .congestion = newreno_congestion,

@@ -36,6 +36,14 @@ static inline uint32_t cc_slow_start(struct cc *cc, uint32_t acked, uint32_t mos
     return cc->cwnd < cc->ssthresh || acked < room ? 0 : acked - room;
 }
 
+/* The most that one ACK adds in slow start: `own`, or what the style says. */
+static inline uint32_t cc_slow_start_most(const struct cc_style *style, const struct cc *cc,
+                                          uint32_t own)
+{
+    uint32_t segs = style->slow_start_segs;
+    return segs == 0 ? own : segs == UINT8_MAX ? CWND_MAX : segs * cc->mss;
+}
+
 /* A part of a window, in hundredths, but at least two segments (RFC 5681 3.1, equation 4). */
 static inline uint32_t cc_part(const struct cc *cc, uint32_t bytes, uint32_t percent)
 {

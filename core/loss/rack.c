@@ -39,7 +39,7 @@ static void update(struct rack *r, const struct rack_delivery *d, uint64_t now_n
     if (d->retransmitted && (d->ts_older || rtt_us < min_rtt_us)) {
         return; /* the ACK may be for an earlier transmission */
     }
-    if (!r->started || now_ns != r->ack_ns || rtt_us < r->rtt_us) {
+    if (!r->started || now_ns != r->ack_ns || rtt_us < r->rtt_us || r->rtt_of_last) {
         r->rtt_us = rtt_us;
         r->ack_ns = now_ns;
     }

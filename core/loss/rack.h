@@ -21,6 +21,7 @@ struct rack {
     bool started;            /* anything was delivered yet: xmit_ns, end and fack count */
     bool reordering_seen;    /* RACK.reordering_seen */
     bool dsack_round_set;
+    bool rtt_of_last; /* RACK.rtt follows the order of sequence numbers: set after rack_init() */
 };
 
 /* One run that this ACK delivered (acknowledged or SACKed it for the first time). */

@@ -219,27 +219,61 @@ int la_accept(struct la_sock_table *t, int fd, struct la_endpoint *remote)
 
 /* ---- connect -------------------------------------------------------------------------------- */
 
-static int connect_stream(struct la_sock_table *t, struct sock *s, const struct la_endpoint *remote)
+/* LA_OK: the SYN waits for data (Fast Open); LA_EINPROGRESS: it is on its way. */
+static int connect_with(struct la_sock_table *t, struct sock *s, const struct la_endpoint *remote,
+                        const struct la_tcp_options *options)
 {
-    struct la_tcp_options options;
     la_handle handle;
-    int err = sock_options(t, s, &options);
-    if (err < 0) {
-        return err;
-    }
-    if (options.v6_only && la_addr_is_v4(&remote->addr)) {
+    int err = LA_OK;
+    if (options->v6_only && la_addr_is_v4(&remote->addr)) {
         return LA_ENETUNREACH; /* RFC 3493 5.3 */
     }
     if (s->role == SOCK_BOUND) {
-        err = la_tcp_open_bound(t->stack, s->handle, remote, &handle);
+        err = la_tcp_set_options(t->stack, s->handle, options);
+        err = err < 0 ? err : la_tcp_open_bound(t->stack, s->handle, remote, &handle);
     } else {
-        err = la_tcp_open(t->stack, NULL, remote, &options, &handle);
+        err = la_tcp_open(t->stack, NULL, remote, options, &handle);
     }
     if (err < 0) {
         return err;
     }
     became(t, s, handle, SOCK_CONNECTING);
+    struct la_tcp_info info;
+    if (options->fastopen && la_tcp_info(t->stack, handle, &info) == LA_OK && info.syn_waits) {
+        s->role = SOCK_WAITING;
+        return LA_OK;
+    }
     return LA_EINPROGRESS;
+}
+
+int64_t sock_fast_open(struct la_sock_table *t, struct sock *s, const void *data, size_t len,
+                       uint32_t how, const struct la_endpoint *to)
+{
+    struct la_tcp_options options;
+    int err = sock_client_fastopen(t) ? LA_OK : LA_EOPNOTSUPP;
+    if (err == LA_OK) {
+        err = to ? sock_family(s, &to->addr) : LA_EINVAL;
+    }
+    if (err == LA_OK) {
+        err = sock_options(t, s, &options);
+    }
+    if (err < 0) {
+        return err;
+    }
+    options.fastopen = true;
+    err = connect_with(t, s, to, &options);
+    if (err < 0) {
+        return err; /* LA_EINPROGRESS: the SYN asks for a cookie, or goes plain */
+    }
+    s->role = SOCK_CONNECTING;
+    return la_tcp_send(t->stack, s->handle, data, len, how);
+}
+
+static int connect_stream(struct la_sock_table *t, struct sock *s, const struct la_endpoint *remote)
+{
+    struct la_tcp_options options;
+    int err = sock_options(t, s, &options);
+    return err < 0 ? err : connect_with(t, s, remote, &options);
 }
 
 static int connect_datagram(struct la_sock_table *t, struct sock *s,
@@ -286,6 +320,8 @@ int la_connect(struct la_sock_table *t, int fd, const struct la_endpoint *remote
         err = sock_take_error(t, s);
         (void)stand_back(t, s); /* at worst the next call says the same again */
         return err ? err : LA_ECONNABORTED;
+    case SOCK_WAITING:
+        return LA_EISCONN;
     default:
         return connect_stream(t, s, remote);
     }
@@ -334,6 +370,9 @@ int la_shutdown(struct la_sock_table *t, int fd, int how)
         return shutdown_datagram(s, bits[how]);
     }
     switch (sock_role(t, s)) {
+    case SOCK_WAITING: /* the SYN goes without data, the FIN behind it */
+        s->role = SOCK_CONNECTING;
+        return shutdown_connection(t, s, bits[how]);
     case SOCK_CONNECTED:
         return shutdown_connection(t, s, bits[how]);
     case SOCK_LISTENING:
@@ -381,8 +420,9 @@ int la_getpeername(struct la_sock_table *t, int fd, struct la_endpoint *remote)
         *remote = t->extras[s->extra].peer;
         return LA_OK;
     }
-    if (sock_role(t, s) != SOCK_CONNECTED || la_tcp_info(t->stack, s->handle, &info) < 0 ||
-        info.state == LA_TCP_CLOSED) {
+    enum sock_role role = sock_role(t, s);
+    if ((role != SOCK_CONNECTED && role != SOCK_WAITING) ||
+        la_tcp_info(t->stack, s->handle, &info) < 0 || info.state == LA_TCP_CLOSED) {
         return LA_ENOTCONN;
     }
     *remote = info.remote;

@@ -25,11 +25,13 @@
 enum field_kind { FIELD_BOOL, FIELD_U8, FIELD_U16, FIELD_U32 };
 
 enum field_bit {
-    FIELD_CLAMPED = 1,    /* a number out of range is brought into it */
-    FIELD_RESETS = 2,     /* -1 is the default */
-    FIELD_UNBOUND = 4,    /* only before la_bind() */
-    FIELD_KEEPS_ECN = 8,  /* the two low bits stay */
-    FIELD_ZERO_TOO = 0x10 /* 0 as well as the range */
+    FIELD_CLAMPED = 1,        /* a number out of range is brought into it */
+    FIELD_RESETS = 2,         /* -1 is the default */
+    FIELD_UNBOUND = 4,        /* only before la_bind() */
+    FIELD_KEEPS_ECN = 8,      /* the two low bits stay */
+    FIELD_ZERO_TOO = 0x10,    /* 0 as well as the range */
+    FIELD_ZERO_IS_ONE = 0x20, /* 0 reads as 1 */
+    FIELD_FASTOPEN = 0x40,    /* on only where the stack does Fast Open as a client */
 };
 
 struct field {
@@ -65,6 +67,14 @@ static const struct field fields[] = {
     {LA_IPPROTO_TCP, LA_TCP_LINGER2, AT(fin_wait_2_s), FIELD_U32, 0, 1, SECONDS_MAX},
     {LA_IPPROTO_TCP, LA_TCP_ECN, AT(ecn), FIELD_U8, 0, LA_ECN_OFF, LA_ECN_ACCURATE},
     {LA_IPPROTO_TCP, LA_TCP_USER_TIMEOUT, AT(user_timeout_ms), FIELD_U32, 0, 0, INT_MAX},
+    {LA_SOL_SOCKET, LA_SO_RCVLOWAT, AT(rcv_lowat), FIELD_U32, FIELD_ZERO_IS_ONE, 0, INT_MAX},
+    {LA_IPPROTO_TCP, LA_TCP_DEFER_ACCEPT, AT(defer_accept_s), FIELD_U32, FIELD_CLAMPED, 0,
+     SECONDS_MAX},
+    {LA_IPPROTO_TCP, LA_TCP_WINDOW_CLAMP, AT(window_clamp), FIELD_U32, 0, 0, INT_MAX},
+    {LA_IPPROTO_TCP, LA_TCP_NOTSENT_LOWAT, AT(unsent_most), FIELD_U32, 0, 0, INT_MAX},
+    {LA_IPPROTO_TCP, LA_TCP_FASTOPEN, AT(fastopen_qlen), FIELD_U32, FIELD_CLAMPED, 0, LA_SOMAXCONN},
+    {LA_IPPROTO_TCP, LA_TCP_FASTOPEN_CONNECT, AT(fastopen), FIELD_BOOL, FIELD_FASTOPEN, 0, 1},
+    {LA_IPPROTO_TCP, LA_TCP_FASTOPEN_NO_COOKIE, AT(fastopen_no_cookie), FIELD_BOOL, 0, 0, 1},
 };
 
 static bool is_fresh_stream(const struct sock *s)
@@ -81,15 +91,15 @@ int sock_options(const struct la_sock_table *t, const struct sock *s,
     } else if (s->extra) {
         *options = t->extras[s->extra].options;
     } else {
-        la_tcp_options_init(options);
+        *options = t->defaults;
     }
     options->reuse_addr = (s->flags & SOCK_REUSE) != 0;
     options->v6_only = (s->flags & SOCK_V6ONLY) != 0;
     return err;
 }
 
-static int store_options(struct la_sock_table *t, struct sock *s,
-                         const struct la_tcp_options *options)
+int sock_store_options(struct la_sock_table *t, struct sock *s,
+                       const struct la_tcp_options *options)
 {
     int err = LA_OK;
     union sock_extra *extra = s->handle ? NULL : sock_extra(t, s);
@@ -200,6 +210,9 @@ static int set_field(struct la_sock_table *t, struct sock *s, const struct field
     if ((f->bits & FIELD_UNBOUND) && !is_fresh_stream(s)) {
         return LA_EINVAL;
     }
+    if ((f->bits & FIELD_FASTOPEN) && value && !sock_client_fastopen(t)) {
+        return LA_EOPNOTSUPP;
+    }
     int err = sock_options(t, s, &options);
     if (err == LA_OK) {
         err = field_check(f, field_get(f, &options), &number);
@@ -208,7 +221,7 @@ static int set_field(struct la_sock_table *t, struct sock *s, const struct field
         return err;
     }
     field_put(f, &options, number);
-    return store_options(t, s, &options);
+    return sock_store_options(t, s, &options);
 }
 
 static int set_linger(struct la_sock_table *t, struct sock *s, const void *value, size_t len)
@@ -230,7 +243,7 @@ static int set_linger(struct la_sock_table *t, struct sock *s, const void *value
         return err;
     }
     options.linger_s = linger.onoff ? linger.linger_s : -1;
-    return store_options(t, s, &options);
+    return sock_store_options(t, s, &options);
 }
 
 int la_setsockopt(struct la_sock_table *t, int fd, int level, int name, const void *value,
@@ -244,9 +257,14 @@ int la_setsockopt(struct la_sock_table *t, int fd, int level, int name, const vo
     if (level == LA_SOL_SOCKET && name == LA_SO_LINGER) {
         return set_linger(t, s, value, len);
     }
+    bool tcp = level == LA_IPPROTO_TCP && !(s->flags & SOCK_DGRAM);
+    if (tcp && name == LA_TCP_CONGESTION) {
+        return sock_set_congestion(t, s, value, len);
+    }
     const struct field *f = field_of(s, level, name);
     bool in_line = level == LA_SOL_SOCKET && name == LA_SO_OOBINLINE && !(s->flags & SOCK_DGRAM);
-    if (!f && !in_line) {
+    bool quick = tcp && name == LA_TCP_QUICKACK;
+    if (!f && !in_line && !quick) {
         return LA_ENOPROTOOPT; /* SO_REUSEPORT among them: one listener has a port, or none */
     }
     if (!value || len != sizeof(number)) {
@@ -256,7 +274,7 @@ int la_setsockopt(struct la_sock_table *t, int fd, int level, int name, const vo
     if (in_line) {
         return number ? LA_OK : LA_EINVAL; /* RFC 6093 4: never out of line */
     }
-    return set_field(t, s, f, number);
+    return quick ? sock_set_quick_ack(t, s, number) : set_field(t, s, f, number);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -329,13 +347,18 @@ static int get_number(struct la_sock_table *t, struct sock *s, int level, int na
     struct la_tcp_options options;
     const struct field *f = field_of(s, level, name);
     if (!f) {
-        return level == LA_SOL_SOCKET ? get_socket(t, s, name, value) : LA_ENOPROTOOPT;
+        return level == LA_SOL_SOCKET    ? get_socket(t, s, name, value)
+               : level == LA_IPPROTO_TCP ? sock_get_tcp(t, s, name, value)
+                                         : LA_ENOPROTOOPT;
     }
     int err = sock_options(t, s, &options);
     if (err < 0) {
         return err;
     }
     *value = field_get(f, &options);
+    if ((f->bits & FIELD_ZERO_IS_ONE) && *value == 0) {
+        *value = 1;
+    }
     if (level == LA_IPPROTO_TCP && name == LA_TCP_MAXSEG) {
         *value = mss_in_force(t, s, *value);
     }
@@ -370,6 +393,7 @@ static int get_linger(const struct la_sock_table *t, const struct sock *s, struc
 int la_getsockopt(struct la_sock_table *t, int fd, int level, int name, void *value, size_t *len)
 {
     union {
+        char cc[SOCK_CC_NAME_MAX];
         int number;
         struct la_linger linger;
         struct la_tcp_info info;
@@ -390,6 +414,9 @@ int la_getsockopt(struct la_sock_table *t, int fd, int level, int name, void *va
     } else if (stream && level == LA_IPPROTO_TCP && name == LA_TCP_INFO) {
         size = sizeof(answer.info);
         err = get_info(t, s, &answer.info);
+    } else if (stream && level == LA_IPPROTO_TCP && name == LA_TCP_CONGESTION) {
+        size = sizeof(answer.cc);
+        err = sock_get_congestion(t, s, answer.cc);
     } else {
         err = get_number(t, s, level, name, &answer.number);
     }

@@ -81,6 +81,7 @@ static uint16_t events_of(struct la_sock_table *t, struct sock *s)
         return 0;
     case SOCK_LISTENING:
         return la_stack_ready(t->stack, s->handle) & LA_EV_ACCEPTABLE ? LA_POLLIN : 0;
+    case SOCK_WAITING:
     case SOCK_CONNECTED:
     case SOCK_FAILED:
         return connection_events(t, s);

@@ -56,6 +56,7 @@ struct la_sock_table *la_sock_create(struct la_stack *stack, const struct la_all
         .socks = (struct sock *)(void *)(memory + socks_at),
     };
     init_extras(t, extras);
+    la_tcp_options_init(&t->defaults);
     return t;
 }
 
@@ -122,7 +123,7 @@ union sock_extra *sock_extra(struct la_sock_table *t, struct sock *s)
         s->extra = t->free_extra;
         t->free_extra = t->extras[s->extra].next;
         if (!(s->flags & SOCK_DGRAM)) {
-            la_tcp_options_init(&t->extras[s->extra].options);
+            t->extras[s->extra].options = t->defaults;
         }
     }
     return s->extra ? &t->extras[s->extra] : NULL;

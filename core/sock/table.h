@@ -3,7 +3,7 @@
  *     table.c     descriptors and the records behind them; socket, close
  *     open.c      bind, listen, accept, connect, shutdown, names
  *     transfer.c  send and receive
- *     options.c   options
+ *     options.c, options_more.c   options
  *     ready.c     poll, dispatch
  *
  * A socket keeps as little as it can, because an idle connection has one: a handle, what POSIX's
@@ -34,8 +34,9 @@ enum sock_role {
     SOCK_BOUND,      /* stream: a port and nothing else; datagram: all it ever needs */
     SOCK_LISTENING,  /* stream */
     SOCK_CONNECTING, /* stream */
-    SOCK_CONNECTED,  /* stream: for good, whatever became of the connection */
-    SOCK_FAILED,     /* stream: connecting failed; may try again */
+    SOCK_WAITING,   /* stream: Fast Open, connected as far as the program can tell; the SYN waits */
+    SOCK_CONNECTED, /* stream: for good, whatever became of the connection */
+    SOCK_FAILED,    /* stream: connecting failed; may try again */
 };
 
 enum sock_flag {
@@ -75,6 +76,7 @@ struct la_sock_table {
     union sock_extra *extras;
     uint64_t *open; /* one bit a descriptor */
     struct sock *socks;
+    struct la_tcp_options defaults; /* of a stream socket nobody has set anything of */
 };
 
 /* ---- table.c -------------------------------------------------------------------------------- */
@@ -100,6 +102,10 @@ int sock_family(const struct sock *s, const struct la_addr *addr);
 /* The role now: connecting may have ended since somebody looked. */
 enum sock_role sock_role(struct la_sock_table *t, struct sock *s);
 
+/* la_sendto() with LA_MSG_FASTOPEN: connects, and sends with the SYN what it carries. */
+int64_t sock_fast_open(struct la_sock_table *t, struct sock *s, const void *data, size_t len,
+                       uint32_t how, const struct la_endpoint *to);
+
 /* The error that ended the connection, unless it was reported; marks it so. 0: none. */
 int sock_take_error(struct la_sock_table *t, struct sock *s);
 
@@ -111,6 +117,22 @@ int sock_need_port(struct la_sock_table *t, struct sock *s);
 /* The options of a stream socket, wherever they stand. */
 int sock_options(const struct la_sock_table *t, const struct sock *s,
                  struct la_tcp_options *options);
+int sock_store_options(struct la_sock_table *t, struct sock *s,
+                       const struct la_tcp_options *options);
+
+/* ---- options_more.c ------------------------------------------------------------------------- */
+
+#define SOCK_CC_NAME_MAX 16 /* as Linux has it */
+
+/* TCP_CONGESTION; TCP_QUICKACK; questions about a stream: LA_ENOPROTOOPT when `name` is none. */
+int sock_set_congestion(struct la_sock_table *t, struct sock *s, const void *value, size_t len);
+int sock_get_congestion(const struct la_sock_table *t, const struct sock *s,
+                        char name[SOCK_CC_NAME_MAX]);
+int sock_set_quick_ack(struct la_sock_table *t, struct sock *s, int on);
+int sock_get_tcp(struct la_sock_table *t, struct sock *s, int name, int *value);
+
+/* Does the stack do Fast Open as a client? */
+bool sock_client_fastopen(const struct la_sock_table *t);
 
 /* ---- ready.c -------------------------------------------------------------------------------- */
 

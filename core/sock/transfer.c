@@ -6,23 +6,32 @@
 
 #include <lastack/udp.h>
 
-#define SEND_FLAGS (LA_MSG_OOB | LA_MSG_DONTWAIT | LA_MSG_NOSIGNAL | LA_MSG_MORE)
+#define SEND_FLAGS \
+    (LA_MSG_OOB | LA_MSG_DONTWAIT | LA_MSG_NOSIGNAL | LA_MSG_MORE | LA_MSG_EOR | LA_MSG_FASTOPEN)
 #define RECV_FLAGS (LA_MSG_PEEK | LA_MSG_TRUNC | LA_MSG_DONTWAIT | LA_MSG_NOSIGNAL)
 
 /* ---- stream --------------------------------------------------------------------------------- */
 
 static int64_t send_stream(struct la_sock_table *t, struct sock *s, const void *data, size_t len,
-                           int flags)
+                           int flags, const struct la_endpoint *to)
 {
     enum sock_role role = sock_role(t, s);
+    uint32_t how = ((flags & LA_MSG_MORE) ? LA_SEND_MORE : 0U) |
+                   ((flags & LA_MSG_OOB) ? LA_SEND_URGENT : 0U) |
+                   ((flags & LA_MSG_EOR) ? LA_SEND_RECORD : 0U);
     if (role == SOCK_CONNECTING) {
-        return LA_EAGAIN;
+        return (flags & LA_MSG_FASTOPEN) ? LA_EALREADY : LA_EAGAIN;
+    }
+    if ((flags & LA_MSG_FASTOPEN) && (role == SOCK_FRESH || role == SOCK_BOUND)) {
+        return sock_fast_open(t, s, data, len, how, to);
+    }
+    if (role == SOCK_WAITING) {
+        s->role = SOCK_CONNECTING;
+        return la_tcp_send(t->stack, s->handle, data, len, how);
     }
     if (role != SOCK_CONNECTED && role != SOCK_FAILED) {
         return LA_ENOTCONN;
     }
-    uint32_t how =
-        ((flags & LA_MSG_MORE) ? LA_SEND_MORE : 0U) | ((flags & LA_MSG_OOB) ? LA_SEND_URGENT : 0U);
     int64_t sent = la_tcp_send(t->stack, s->handle, data, len, how);
     if (sent >= 0 || sent == LA_EAGAIN || sent == LA_ENOBUFS) {
         return sent;
@@ -35,7 +44,7 @@ static int64_t recv_stream(struct la_sock_table *t, struct sock *s, void *data, 
                            int flags)
 {
     enum sock_role role = sock_role(t, s);
-    if (role == SOCK_CONNECTING) {
+    if (role == SOCK_CONNECTING || role == SOCK_WAITING) {
         return LA_EAGAIN;
     }
     if (role != SOCK_CONNECTED && role != SOCK_FAILED) {
@@ -57,7 +66,7 @@ static int64_t recv_stream(struct la_sock_table *t, struct sock *s, void *data, 
 static int64_t send_datagram(struct la_sock_table *t, struct sock *s, const void *data, size_t len,
                              int flags, const struct la_endpoint *to)
 {
-    if (flags & (LA_MSG_OOB | LA_MSG_MORE)) {
+    if (flags & (LA_MSG_OOB | LA_MSG_MORE | LA_MSG_EOR | LA_MSG_FASTOPEN)) {
         return LA_EOPNOTSUPP;
     }
     if (s->flags & SOCK_SHUT_WR) {
@@ -107,7 +116,7 @@ int64_t la_sendto(struct la_sock_table *t, int fd, const void *data, size_t len,
         return LA_EINVAL;
     }
     return (s->flags & SOCK_DGRAM) ? send_datagram(t, s, data, len, flags, to)
-                                   : send_stream(t, s, data, len, flags);
+                                   : send_stream(t, s, data, len, flags, to);
 }
 
 int64_t la_send(struct la_sock_table *t, int fd, const void *data, size_t len, int flags)

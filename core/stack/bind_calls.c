@@ -185,7 +185,7 @@ int la_tcp_accept(struct la_stack *s, la_handle listener, la_handle *handle)
     c->owner = 0;
     tcp_note(&c->tcb, &s->env, LA_TRACE_CALL, LA_CALL_ACCEPT, 0, 0);
     *handle = stack_conn_handle(s, conn);
-    stack_conn_ready(s, conn, c->news | (tcp_ready(&c->tcb) & LA_EV_READABLE));
+    stack_conn_ready(s, conn, c->news | (tcp_ready(&c->tcb, &s->env) & LA_EV_READABLE));
     stack_flush(s, conn);
     return LA_OK;
 }

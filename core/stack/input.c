@@ -298,6 +298,9 @@ static enum la_reason tcp_icmp_arrives(struct la_stack *s, uint8_t link, const s
     struct flow_key key = {
         .laddr = e->laddr, .raddr = e->raddr, .lport = e->lport, .rport = e->rport};
     flow_ref ref = flow_find(&s->table, &key, flow_hash(&s->table, &key));
+    if (ref && FLOW_KIND(ref) == FLOW_HALF_OPEN && s->env.persona.open_soft_errors) {
+        return stack_half_open_error(s, FLOW_INDEX(ref), e);
+    }
     if (!ref || FLOW_KIND(ref) != FLOW_CONN) {
         return LA_DROP_ICMP_STALE;
     }

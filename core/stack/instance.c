@@ -23,6 +23,7 @@ void la_config_init(struct la_config *c)
     c->cookies = LA_COOKIES_AUTO;
     c->fast_path = true;
     c->rst_closed_ports = true;
+    la_persona_init(&c->persona);
 }
 
 /* Runs take an eighth of the memory at most: a peer cannot have it all cut to pieces by SACK. */
@@ -34,7 +35,7 @@ static bool config_makes_sense(const struct la_config *c)
     return c->size == sizeof(*c) && c->allocator.get && c->allocator.put && c->conns_max != 0 &&
            c->conns_max < 1U << 30 && c->half_open_max < 1U << 30 && c->time_wait_max < 1U << 30 &&
            c->sockets_max != 0 && c->port_first != 0 && c->port_first <= c->port_last &&
-           c->cookies <= LA_COOKIES_NEVER;
+           c->cookies <= LA_COOKIES_NEVER && stack_persona_ok(&c->persona);
 }
 
 static struct sip_key random_key(struct prng *p)
@@ -60,6 +61,8 @@ static void init_slabs(struct la_stack *s)
               c->conns_max);
     slab_init(&s->tcp_paths, &s->memory, LA_MEM_RECOVERY, sizeof(struct tcp_path), 8, c->conns_max);
     slab_init(&s->ecns, &s->memory, LA_MEM_CONNECTIONS, TCP_ECN_BYTES, 8, c->conns_max);
+    slab_init(&s->extras, &s->memory, LA_MEM_CONNECTIONS, sizeof(struct tcp_extra), 8,
+              c->conns_max);
     uint64_t runs = c->memory_max / RUNS_SHARE / sizeof(struct run);
     slab_init(&s->runs, &s->memory, LA_MEM_RECOVERY, sizeof(struct run), 64,
               runs < RUNS_MAX ? (uint32_t)runs + 1 : RUNS_MAX);
@@ -108,6 +111,8 @@ static void init_env(struct la_stack *s, uint64_t now_ns)
         .paths = &s->tcp_paths,
         .sizes = sizes_of(&s->config),
         .ecns = &s->ecns,
+        .extras = &s->extras,
+        .tfo = &s->tfo,
         .trace = &s->trace,
         .prng = &s->prng,
         .isn_key = random_key(&s->prng),
@@ -115,10 +120,23 @@ static void init_env(struct la_stack *s, uint64_t now_ns)
         .assert_handler = &s->memory.assert_handler,
         .sum = wire_sum_choose(),
         .fast_path = s->config.fast_path,
+        .persona = s->config.persona,
     };
     s->cookie_key = random_key(&s->prng);
     struct sip_key first = random_key(&s->prng);
     ports_init(&s->ports, first, random_key(&s->prng), s->config.port_first, s->config.port_last);
+    tfo_init(&s->tfo, &s->memory);
+    stack_fastopen_keys(s);
+}
+
+void la_stack_set_buffers(struct la_stack *s, uint32_t sndbuf_initial, uint32_t sndbuf_max,
+                          uint32_t rcvbuf_initial, uint32_t rcvbuf_max)
+{
+    s->config.sndbuf_initial = sndbuf_initial;
+    s->config.sndbuf_max = sndbuf_max;
+    s->config.rcvbuf_initial = rcvbuf_initial;
+    s->config.rcvbuf_max = rcvbuf_max;
+    s->env.sizes = sizes_of(&s->config);
 }
 
 struct la_stack *la_stack_create(const struct la_config *config, uint64_t now_ns)
@@ -176,6 +194,8 @@ void la_stack_destroy(struct la_stack *s)
     slab_destroy(&s->runs);
     slab_destroy(&s->tcp_paths);
     slab_destroy(&s->ecns);
+    slab_destroy(&s->extras);
+    tfo_destroy(&s->tfo);
     trace_destroy(&s->trace);
     buf_pool_destroy(&s->pool);
     struct memory memory = s->memory;

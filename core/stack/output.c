@@ -4,6 +4,8 @@
  * Connections with something to send stand in their link's queue and take turns of a burst. */
 #include "stack/stack.h"
 
+#include "tcp/extra.h"
+#include "tcp/flight.h"
 #include "tcp/path.h"
 
 #define BURST_SEGMENTS 16
@@ -73,6 +75,9 @@ int stack_path(struct la_stack *s, uint32_t index, struct path_slot **out)
     /* MUST-49: TTL; SHLD-22: the Diffserv field goes to IP unchanged. */
     ip_template_make(&slot->template, &s->ip.routes, &slot->path, &c->tcb.key.raddr, WIRE_PROTO_TCP,
                      c->tcb.opt.tos & (uint8_t)~3, c->tcb.opt.ttl);
+    if ((c->tcb.opt.bits & TCP_OPT_MAY_CUT) && ip_template_is_v4(&slot->template)) {
+        ip_template_clear_df(&slot->template);
+    }
     slot->conn = c->tcb.conn;
     slot->version = s->path_version;
     return LA_OK;
@@ -88,6 +93,27 @@ struct turn {
     bool blocked; /* the frames are used up before the connection was */
 };
 
+/* Of a persona that sizes its super-segments: what leaves in a millisecond at the rate of the
+ * window (twice that in slow start), a part of the link's that is larger the shorter the path is,
+ * at least burst_segs and at most half the window. */
+static uint32_t burst(const struct la_stack *s, const struct tcb *t, uint32_t most)
+{
+    uint32_t mss = tcp_current_mss(t);
+    uint32_t srtt_us = t->srtt_us8 / 8;
+    uint32_t half = t->cc.cwnd / 2 / mss;
+    if (srtt_us == 0 || !t->flight) {
+        return half > 1 && half * mss < most ? half * mss : half > 1 ? most : mss;
+    }
+    uint64_t percent = t->cc.cwnd < t->cc.ssthresh / 2 ? 200 : 120;
+    uint64_t bytes = (uint64_t)t->cc.cwnd * percent * 10 / srtt_us;
+    uint32_t halvings = min_rtt_us(&t->flight->min_rtt) >> 9;
+    bytes += halvings < 32 ? most >> halvings : 0;
+    uint64_t segs = bytes / mss;
+    segs = segs > s->env.persona.burst_segs ? segs : s->env.persona.burst_segs;
+    segs = segs < half ? segs : half > 1 ? half : 1;
+    return segs * mss < most ? (uint32_t)segs * mss : most;
+}
+
 /* The most payload a frame may carry: a super-segment where the link cuts them. */
 static uint32_t most_payload(const struct la_stack *s, uint8_t link, const struct tcb *t)
 {
@@ -97,7 +123,8 @@ static uint32_t most_payload(const struct la_stack *s, uint8_t link, const struc
     if ((info->offloads & need) != need || info->gso_max <= t->path_mtu) {
         return tcp_current_mss(t);
     }
-    return info->gso_max - (v4 ? 20 : 40) - WIRE_TCP_HEADER_MAX;
+    uint32_t most = info->gso_max - (v4 ? 20 : 40) - WIRE_TCP_HEADER_MAX;
+    return s->env.persona.burst_segs ? burst(s, t, most) : most;
 }
 
 static void drop_frame(struct la_stack *s, const struct la_frame *f)
@@ -118,10 +145,10 @@ static void send_segment(struct la_stack *s, uint32_t index, struct tcp_plan *pl
     uint8_t link = slot->path.link;
     bool partial = (ip_link(&s->ip, link)->offloads & LA_OFFLOAD_TX_CSUM) != 0;
     uint32_t len = tcp_build(t, &s->env, plan, f, slot->template.len, partial, &h);
-    /* RFC 6864 4.1: any identification will do for an atomic datagram; a super-segment is cut into
-     * several, which count on from this one. */
+    /* RFC 6864 4.1: any identification will do for an atomic datagram. Those that may be cut count
+     * (4.3) from a number that connections do not share; so do the parts of a super-segment. */
     uint8_t headers[IP_TEMPLATE_MAX]; /* all of which may be written: more than go to the frame */
-    ip_template_write(&slot->template, headers, len, (uint16_t)t->segs_out);
+    ip_template_write(&slot->template, headers, len, (uint16_t)(t->iss.v + t->segs_out));
     enum ecn_field field = tcp_ecn_field(t, plan);
     if (field != ECN_NOT_ECT) {
         ip_template_put_ecn(&slot->template, headers, (uint8_t)field);
@@ -204,6 +231,12 @@ static void take_turn(struct turn *turn, uint32_t index)
     }
     if (c->tcb.state == LA_TCP_SYN_SENT || c->tcb.state >= LA_TCP_ESTABLISHED) {
         tcp_arm_rtx(&c->tcb, &s->env);
+    }
+    if (c->tcb.flight) {
+        tcp_flight_turn_over(&c->tcb, &s->env);
+    }
+    if (c->tcb.extra) {
+        tcp_extra_turn_over(&c->tcb, &s->env);
     }
     stack_flush(s, index);
 }

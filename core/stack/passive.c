@@ -7,15 +7,16 @@
 
 #include "base/mem.h"
 #include "tcp/path.h"
+#include "tcp/rtt.h"
 
 /* 1, 2, 4 ... 60 s (RFC 6298 5.5, 2.5). */
-static uint32_t interval_ms(uint32_t retries)
+static uint32_t interval_ms(const struct la_stack *s, uint32_t retries)
 {
-    uint32_t ms = (uint32_t)TCP_RTO_INITIAL_MS << retries;
-    return ms < TCP_RTO_MAX_MS ? ms : TCP_RTO_MAX_MS;
+    const struct la_persona *p = &s->env.persona;
+    return tcp_rto_backed_off(p->rto_initial_ms, retries, p->rto_max_ms);
 }
 
-static uint32_t path_mtu(struct la_stack *s, const struct flow_key *key)
+uint32_t stack_path_mtu(struct la_stack *s, const struct flow_key *key)
 {
     struct ip_path path;
     if (ip_route(&s->ip, &key->raddr, 0, &key->laddr, s->env.now_ns, &path) != LA_OK) {
@@ -37,7 +38,11 @@ static void answer(struct la_stack *s, uint32_t index, enum la_reason why)
     struct tcp_half_open *h = stack_half_open_at(s, index);
     const struct endpoint *e = stack_endpoint_at(s, h->listener);
     struct wire_tcp syn_ack;
-    tcp_syn_ack(&h->shake, &h->key, &e->options, path_mtu(s, &h->key), &s->env, false, &syn_ack);
+    if (why != LA_SYN_ACK) {
+        h->shake.fastopen = 0; /* RFC 7413 4.2.2: what goes again has no Fast Open option */
+    }
+    tcp_syn_ack(&h->shake, &h->key, &e->options, stack_path_mtu(s, &h->key), &s->env, false,
+                &syn_ack);
     syn_ack.flags |= ecn_shake_answer(&h->shake.ecn, h->retries);
     (void)ecn_shake_option(&h->shake.ecn, why != LA_SYN_ACK, &syn_ack);
     stack_reply(s, &h->key, &syn_ack, not_ect(e->options.tos), LA_TCP_SYN_RECEIVED, why, h->conn);
@@ -46,7 +51,7 @@ static void answer(struct la_stack *s, uint32_t index, enum la_reason why)
 static void file_half_open(struct la_stack *s, uint32_t index)
 {
     struct tcp_half_open *h = stack_half_open_at(s, index);
-    h->deadline_ms = tcp_now_ms(&s->env) + interval_ms(h->retries);
+    h->deadline_ms = tcp_now_ms(&s->env) + interval_ms(s, h->retries);
     index_list_append(&s->half_lists[h->retries], index);
 }
 
@@ -59,7 +64,17 @@ void stack_half_open_remove(struct la_stack *s, uint32_t index)
     slab_put(&s->half_open, index);
 }
 
-static enum la_reason new_half_open(struct la_stack *s, struct arrival *a, uint32_t listener)
+/* RFC 1122 4.2.2.13 (a): above all numbers of the connection before, which may have run ahead of
+ * the clock. */
+void stack_above_old(const struct arrival *a, struct tcp_handshake *shake)
+{
+    if (a->reuses && seq_le(shake->iss, a->old_snd_nxt)) {
+        shake->iss = seq_add(a->old_snd_nxt, 1U << 17);
+    }
+}
+
+static enum la_reason new_half_open(struct la_stack *s, struct arrival *a, uint32_t listener,
+                                    uint8_t fastopen)
 {
     struct endpoint *e = stack_endpoint_at(s, listener);
     uint32_t index = slab_get(&s->half_open);
@@ -70,12 +85,10 @@ static enum la_reason new_half_open(struct la_stack *s, struct arrival *a, uint3
     h->key = a->key;
     h->conn = stack_conn_id(s);
     h->listener = listener;
+    h->began_ms = tcp_now_ms(&s->env);
     h->shake = tcp_handshake_of(&a->seg, &a->key, &e->options, &s->env);
-    if (a->reuses && seq_le(h->shake.iss, a->old_snd_nxt)) {
-        /* RFC 1122 4.2.2.13 (a): above all numbers of the connection before, which may have run
-         * ahead of the clock. */
-        h->shake.iss = seq_add(a->old_snd_nxt, 1U << 17);
-    }
+    h->shake.fastopen = fastopen;
+    stack_above_old(a, &h->shake);
     if (flow_add(&s->table, FLOW_REF(FLOW_HALF_OPEN, index)) != LA_OK) {
         slab_put(&s->half_open, index);
         return LA_DROP_NO_MEMORY;
@@ -129,8 +142,8 @@ static void challenge_half_open(struct la_stack *s, struct tcp_half_open *h, uin
 
 /* A control block for a handshake that the third segment of `a` completes, in the table. 0: no
  * memory. `half_open` 0: from a cookie. */
-static uint32_t new_accepted(struct la_stack *s, struct arrival *a, uint32_t listener,
-                             const struct tcp_handshake *shake, uint32_t half_open)
+uint32_t stack_accepted_new(struct la_stack *s, const struct arrival *a, uint32_t listener,
+                            const struct tcp_handshake *shake, uint32_t half_open)
 {
     uint32_t index = stack_conn_new(s);
     if (!index) {
@@ -140,8 +153,8 @@ static uint32_t new_accepted(struct la_stack *s, struct arrival *a, uint32_t lis
     const struct tcp_half_open *h = half_open ? stack_half_open_at(s, half_open) : NULL;
     const struct endpoint *e = stack_endpoint_at(s, listener);
     uint32_t id = h ? h->conn : stack_conn_id(s);
-    if (!tcp_accept_init(&c->tcb, &s->env, &a->key, id, &e->options, path_mtu(s, &a->key), shake,
-                         h && h->retries != 0)) {
+    if (!tcp_accept_init(&c->tcb, &s->env, &a->key, id, &e->options, stack_path_mtu(s, &a->key),
+                         shake, h && h->retries != 0)) {
         slab_put(&s->conns, index);
         return 0;
     }
@@ -149,7 +162,7 @@ static uint32_t new_accepted(struct la_stack *s, struct arrival *a, uint32_t lis
     c->link = a->link;
     if (h && h->retries == 0) {
         /* The third segment measures the first round trip (RFC 6298 2.2), to the millisecond. */
-        c->tcb.syn_at_us = (h->deadline_ms - interval_ms(0)) * 1000;
+        c->tcb.syn_at_us = (h->deadline_ms - interval_ms(s, 0)) * 1000;
         c->tcb.flags |= TCP_F_SYN_TIMED;
     }
     if (h) {
@@ -158,7 +171,7 @@ static uint32_t new_accepted(struct la_stack *s, struct arrival *a, uint32_t lis
         slab_put(&s->half_open, half_open);
         stack_endpoint_at(s, listener)->half_open--;
     } else if (flow_add(&s->table, FLOW_REF(FLOW_CONN, index)) != LA_OK) {
-        tcp_ecn_drop(&c->tcb, &s->env);
+        tcp_release(&c->tcb, &s->env);
         slab_put(&s->conns, index);
         return 0;
     }
@@ -166,8 +179,8 @@ static uint32_t new_accepted(struct la_stack *s, struct arrival *a, uint32_t lis
     return index;
 }
 
-/* The handshake is complete; the connection waits for accept from now on. */
-static void enter_accept_queue(struct la_stack *s, uint32_t index)
+/* The handshake is complete, or need not be (Fast Open): the connection waits for accept. */
+void stack_accept_queue_enter(struct la_stack *s, uint32_t index)
 {
     struct conn *c = stack_conn_at(s, index);
     struct endpoint *e = stack_endpoint_at(s, c->owner);
@@ -179,6 +192,7 @@ static void enter_accept_queue(struct la_stack *s, uint32_t index)
     }
     e->accept_tail = index;
     e->accept_count++;
+    e->accept_total++;
     c->bits |= CONN_PENDING;
     stack_endpoint_ready(s, c->owner);
 }
@@ -189,7 +203,7 @@ static enum la_reason complete(struct la_stack *s, struct arrival *a, uint32_t i
     struct tcb *t = &stack_conn_at(s, index)->tcb;
     enum la_reason verdict = stack_conn_arrives(s, a, index);
     if (t->state >= LA_TCP_ESTABLISHED) {
-        enter_accept_queue(s, index);
+        stack_accept_queue_enter(s, index);
     } else if (t->state == LA_TCP_SYN_RECEIVED) {
         tcp_end(t, &s->env, LA_ECONNABORTED, verdict);
     }
@@ -207,6 +221,15 @@ static enum la_reason drop(struct la_stack *s, struct arrival *a, enum la_reason
     return why;
 }
 
+/* The listener wants to hear of connections that have data; the peer thinks that it is open. */
+static bool deferred(const struct la_stack *s, const struct arrival *a,
+                     const struct tcp_half_open *h)
+{
+    uint32_t wait_s = stack_endpoint_at(s, h->listener)->options.defer_accept_s;
+    return wait_s != 0 && a->seg.len == 0 && !(a->seg.h.flags & LA_TH_FIN) &&
+           tcp_now_ms(&s->env) - h->began_ms < wait_s * 1000;
+}
+
 static enum la_reason establish(struct la_stack *s, struct arrival *a, uint32_t half_open)
 {
     struct tcp_half_open *h = stack_half_open_at(s, half_open);
@@ -214,8 +237,22 @@ static enum la_reason establish(struct la_stack *s, struct arrival *a, uint32_t 
     if (accept_queue_full(stack_endpoint_at(s, h->listener))) {
         return drop(s, a, LA_DROP_LISTEN_ACCEPT_QUEUE); /* the SYN-ACK goes again, and so on */
     }
-    uint32_t index = new_accepted(s, a, h->listener, &shake, half_open);
+    if (deferred(s, a, h)) {
+        h->acked = true;
+        return drop(s, a, LA_DROP_LISTEN_DEFERRED);
+    }
+    uint32_t index = stack_accepted_new(s, a, h->listener, &shake, half_open);
     return index ? complete(s, a, index) : drop(s, a, LA_DROP_NO_MEMORY);
+}
+
+enum la_reason stack_half_open_error(struct la_stack *s, uint32_t index, const struct ip_error *e)
+{
+    const struct tcp_half_open *h = stack_half_open_at(s, index);
+    if (e->kind == IP_ERR_MTU || e->seq != h->shake.iss.v) {
+        return LA_DROP_ICMP_STALE; /* RFC 5927 4.1 */
+    }
+    stack_half_open_remove(s, index);
+    return LA_TAKE_ICMP_ERROR;
 }
 
 enum la_reason stack_half_open_arrives(struct la_stack *s, struct arrival *a, uint32_t index)
@@ -275,7 +312,7 @@ static enum la_reason answer_with_cookie(struct la_stack *s, struct arrival *a, 
                                 tcp_cookie_bits(&shake));
     e->cookies_until_s = now_s(s) + 2 * TCP_COOKIE_PERIOD_S;
     stack_trace_in(s, a, LA_TCP_LISTEN, LA_TAKE_SYN);
-    tcp_syn_ack(&shake, &a->key, &e->options, path_mtu(s, &a->key), &s->env, true, &syn_ack);
+    tcp_syn_ack(&shake, &a->key, &e->options, stack_path_mtu(s, &a->key), &s->env, true, &syn_ack);
     syn_ack.flags |= ecn_shake_answer(&shake.ecn, 0);
     (void)ecn_shake_option(&shake.ecn, false, &syn_ack);
     stack_reply(s, &a->key, &syn_ack, not_ect(e->options.tos), LA_TCP_LISTEN, LA_SYN_COOKIE, 0);
@@ -290,11 +327,19 @@ static enum la_reason syn_arrives(struct la_stack *s, struct arrival *a, uint32_
         stack_trace_in(s, a, LA_TCP_LISTEN, LA_DROP_LISTEN_ACCEPT_QUEUE);
         return LA_DROP_LISTEN_ACCEPT_QUEUE;
     }
+    uint8_t fastopen = 0;
+    if (s->env.persona.fastopen & LA_FASTOPEN_SERVER) {
+        enum la_reason taken = stack_fastopen_arrives(s, a, listener, &fastopen);
+        if (taken != LA_NONE) {
+            return taken;
+        }
+    }
     bool full = e->half_open >= e->options.half_open_max;
     if (cookies == LA_COOKIES_ALWAYS || (full && cookies == LA_COOKIES_AUTO)) {
         return answer_with_cookie(s, a, e);
     }
-    enum la_reason verdict = full ? LA_DROP_LISTEN_SYN_QUEUE : new_half_open(s, a, listener);
+    enum la_reason verdict =
+        full ? LA_DROP_LISTEN_SYN_QUEUE : new_half_open(s, a, listener, fastopen);
     if (verdict == LA_DROP_NO_MEMORY && cookies == LA_COOKIES_AUTO) {
         return answer_with_cookie(s, a, e);
     }
@@ -318,7 +363,7 @@ static enum la_reason cookie_arrives(struct la_stack *s, struct arrival *a, uint
     }
     shake.ecn = ecn_shake_of_cookie((enum la_ecn)e->options.ecn, shake.ecn.mode == ECN_CLASSIC,
                                     a->seg.h.flags);
-    uint32_t index = new_accepted(s, a, listener, &shake, 0);
+    uint32_t index = stack_accepted_new(s, a, listener, &shake, 0);
     if (!index) {
         return drop(s, a, LA_DROP_NO_MEMORY);
     }
@@ -331,6 +376,10 @@ enum la_reason stack_listen_arrives(struct la_stack *s, struct arrival *a, uint3
 {
     struct endpoint *e = stack_endpoint_at(s, endpoint);
     struct tcp_listen_verdict v = tcp_listen_arrives(&a->seg, e->cookies_until_s > now_s(s));
+    if (v.action == TCP_LISTEN_SYN && (a->seg.h.flags & LA_TH_FIN) &&
+        s->env.persona.syn_fin_dropped) {
+        v = (struct tcp_listen_verdict){TCP_LISTEN_DROP, LA_DROP_LISTEN_OTHER};
+    }
     switch (v.action) {
     case TCP_LISTEN_SYN:
         return syn_arrives(s, a, endpoint);
@@ -355,7 +404,7 @@ static void half_open_due(struct la_stack *s, uint32_t index)
     const struct endpoint *e = stack_endpoint_at(s, h->listener);
     struct la_trace_record r = {.time_ns = s->env.now_ns,
                                 .conn = h->conn,
-                                .seq = interval_ms(h->retries),
+                                .seq = interval_ms(s, h->retries),
                                 .len = h->retries,
                                 .reason = LA_TIMEOUT_RTX,
                                 .what_state = LA_TRACE_PACK(LA_TRACE_TIMER, LA_TCP_SYN_RECEIVED)};
@@ -371,7 +420,9 @@ static void half_open_due(struct la_stack *s, uint32_t index)
     index_list_remove(&s->half_lists[h->retries], index);
     h->retries++;
     file_half_open(s, index);
-    answer(s, index, LA_SYN_ACK_AGAIN);
+    if (!h->acked || tcp_now_ms(&s->env) - h->began_ms >= e->options.defer_accept_s * 1000) {
+        answer(s, index, LA_SYN_ACK_AGAIN); /* who waits for data to be accepted has heard it */
+    }
 }
 
 void stack_half_open_timeout(struct la_stack *s)

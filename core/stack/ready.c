@@ -114,7 +114,7 @@ void stack_conn_gone(struct la_stack *s, uint32_t index)
         c->bits &= (uint8_t)~CONN_TABLE;
     }
     wheel_cancel(&s->wheel, &c->timer);
-    if (c->bits & CONN_PENDING) {
+    if ((c->bits & CONN_PENDING) && !s->env.persona.accept_dead) {
         /* It died before anybody accepted it. */
         leave_accept_queue(s, c, index);
         c->bits &= (uint8_t)~CONN_PENDING;
@@ -206,6 +206,9 @@ void stack_flush(struct la_stack *s, uint32_t index)
     uint32_t news = news_of(todo);
     if (news) {
         stack_conn_ready(s, index, news);
+        if (c->tcb.extra) {
+            stack_fastopen_settled(s, c);
+        }
     }
     if (todo & TCP_DO_GONE) {
         stack_conn_gone(s, index);
@@ -262,9 +265,9 @@ void stack_endpoint_ready(struct la_stack *s, uint32_t index)
     }
 }
 
-static uint32_t conn_events(const struct conn *c)
+static uint32_t conn_events(const struct la_stack *s, const struct conn *c)
 {
-    uint32_t levels = tcp_ready(&c->tcb) & LEVELS;
+    uint32_t levels = tcp_ready(&c->tcb, &s->env) & LEVELS;
     return (levels | (c->news & ~(uint32_t)LEVELS)) & (c->want | WANT_ALWAYS);
 }
 
@@ -285,7 +288,7 @@ static bool poll_conn(struct la_stack *s, uint32_t index, struct la_event *event
     struct conn *c = stack_conn_at(s, index);
     index_list_remove(&s->ready_conns, index);
     c->bits &= (uint8_t)~CONN_READY;
-    uint32_t events = conn_events(c);
+    uint32_t events = conn_events(s, c);
     if (events == 0) {
         return false;
     }
@@ -341,7 +344,7 @@ int la_stack_want(struct la_stack *s, la_handle handle, uint32_t events)
     if (index) {
         struct conn *c = stack_conn_at(s, index);
         c->want = (uint16_t)events;
-        stack_conn_ready(s, index, tcp_ready(&c->tcb) & LEVELS);
+        stack_conn_ready(s, index, tcp_ready(&c->tcb, &s->env) & LEVELS);
         return LA_OK;
     }
     index = stack_endpoint_of(s, handle);
@@ -360,7 +363,7 @@ int la_stack_ready(struct la_stack *s, la_handle handle)
 {
     uint32_t index = stack_conn_of(s, handle);
     if (index) {
-        return (int)tcp_ready(&stack_conn_at(s, index)->tcb);
+        return (int)tcp_ready(&stack_conn_at(s, index)->tcb, &s->env);
     }
     index = stack_endpoint_of(s, handle);
     if (!index) {

@@ -3,6 +3,8 @@
  *     instance.c  creation, links, addresses, memory
  *     input.c     frames in: demultiplexing
  *     passive.c   listeners, half-open connections, cookies
+ *     fastopen.c  connections that begin with the data of their SYN
+ *     persona.c   the choices that are the configuration's
  *     wait.c      TIME-WAIT records
  *     output.c    frames out
  *     ready.c     handles, events, and the flush that acts on what TCP left to do
@@ -29,6 +31,7 @@
 #include "flow/ports.h"
 #include "flow/table.h"
 #include "ip/ip.h"
+#include "tcp/fastopen.h"
 #include "tcp/listen.h"
 #include "tcp/time_wait.h"
 #include "timer/wheel.h"
@@ -83,8 +86,13 @@ struct endpoint {
     struct la_tcp_options options;
     uint32_t accept_head, accept_tail; /* connections, linked by ready.next */
     uint32_t accept_count;
+    uint32_t accept_total;    /* that ever came to wait, modulo 2^32 */
     uint32_t half_open;       /* records of this listener */
     uint64_t cookies_until_s; /* cookies given out are good until then */
+    /* Fast Open (RFC 7413 4.2, 5.1): PendingFastOpenRequests; those that were reset, which count
+     * for a while from the last one on */
+    uint32_t fastopen_pending;
+    uint32_t fastopen_resets, fastopen_reset_s;
     /* UDP */
     struct udp_endpoint udp;
 };
@@ -128,6 +136,8 @@ struct la_stack {
     struct slab flights, runs; /* tcp/flight.h, loss/board.h */
     struct slab tcp_paths;     /* tcp/path.h */
     struct slab ecns;          /* of connections with ECN (tcp/marks.c) */
+    struct slab extras;        /* tcp/extra.h */
+    struct tfo tfo;
     struct index_list half_lists[HALF_OPEN_RETRIES + 1];
     struct index_list waits; /* TIME-WAIT, by deadline */
     struct index_list ready_conns, ready_endpoints;
@@ -139,6 +149,7 @@ struct la_stack {
     uint32_t touched;                  /* connections to be flushed */
     uint32_t last_conn, last_endpoint; /* identifiers given */
     uint32_t time_wait_ms;
+    uint32_t wait_answers, wait_answers_s; /* TIME-WAIT: ACKs sent in that second (wait.c) */
     uint64_t frames_in, frames_out;
 };
 
@@ -161,6 +172,10 @@ static inline struct tcp_time_wait *stack_time_wait_at(const struct la_stack *s,
 {
     return slab_at(&s->time_wait, index);
 }
+
+/* persona.c: does it make sense? / Its keys for cookies, or one that follows from the seed. */
+bool stack_persona_ok(const struct la_persona *p);
+void stack_fastopen_keys(struct la_stack *s);
 
 /* The time of a call; one before the last is taken as the last, and counted. */
 void stack_clock(struct la_stack *s, uint64_t now_ns);
@@ -218,8 +233,26 @@ enum la_reason stack_listen_arrives(struct la_stack *s, struct arrival *a, uint3
 enum la_reason stack_half_open_arrives(struct la_stack *s, struct arrival *a, uint32_t index);
 enum la_reason stack_wait_arrives(struct la_stack *s, struct arrival *a, uint32_t index);
 
+uint32_t stack_path_mtu(struct la_stack *s, const struct flow_key *key);
+/* A SYN that takes over from TIME-WAIT: the initial sequence number of its answer. */
+void stack_above_old(const struct arrival *a, struct tcp_handshake *shake);
+/* A control block in SYN-RECEIVED for a handshake, in the table; 0: no memory. `half_open`: the
+ * record that it takes over from, 0: none. */
+uint32_t stack_accepted_new(struct la_stack *s, const struct arrival *a, uint32_t listener,
+                            const struct tcp_handshake *shake, uint32_t half_open);
+void stack_accept_queue_enter(struct la_stack *s, uint32_t index);
+
+/* A SYN at a listener, where Fast Open is on: the verdict when its data were taken; LA_NONE: a
+ * plain handshake, and *shake is what its SYN-ACK says (enum tcp_shake_fastopen). */
+enum la_reason stack_fastopen_arrives(struct la_stack *s, struct arrival *a, uint32_t listener,
+                                      uint8_t *shake);
+/* Something happened to a connection: does its listener have to count it any longer? */
+void stack_fastopen_settled(struct la_stack *s, const struct conn *c);
+
 void stack_half_open_remove(struct la_stack *s, uint32_t index);
 void stack_half_open_timeout(struct la_stack *s);
+/* ICMP says that the SYN-ACK did not arrive, and the persona believes it. */
+enum la_reason stack_half_open_error(struct la_stack *s, uint32_t index, const struct ip_error *e);
 
 /* TIME-WAIT begins: a record takes over from the connection. */
 void stack_wait_begin(struct la_stack *s, uint32_t conn);

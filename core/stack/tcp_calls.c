@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "tcp/decide.h"
+#include "tcp/quick.h"
 
 /* ---- the active OPEN ------------------------------------------------------------------------ */
 
@@ -54,7 +55,9 @@ static int open_key(struct la_stack *s, const struct flow_key *key, const struct
     }
     struct conn *c = stack_conn_at(s, index);
     tcp_init(&c->tcb, &s->env, key, stack_conn_id(s), options, path->mtu);
-    if (flow_add(&s->table, FLOW_REF(FLOW_CONN, index)) != LA_OK) {
+    bool no_extra = !tcp_extra_pack(&c->tcb, &s->env, options);
+    if (no_extra || flow_add(&s->table, FLOW_REF(FLOW_CONN, index)) != LA_OK) {
+        tcp_extra_drop(&c->tcb, &s->env);
         slab_put(&s->conns, index);
         return LA_ENOMEM;
     }
@@ -253,11 +256,28 @@ int la_tcp_abort(struct la_stack *s, la_handle handle, enum la_reason why)
 
 /* ---- STATUS and options --------------------------------------------------------------------- */
 
+static int endpoint_info(struct la_stack *s, la_handle handle, struct la_tcp_info *info)
+{
+    uint32_t index = stack_endpoint_of(s, handle);
+    const struct endpoint *e = index ? stack_endpoint_at(s, index) : NULL;
+    if (!e || e->kind == ENDPOINT_UDP) {
+        return LA_EBADF;
+    }
+    *info = (struct la_tcp_info){
+        .local = stack_endpoint_out(&e->bind.addr, e->bind.port),
+        .state = e->kind == ENDPOINT_LISTENER ? LA_TCP_LISTEN : LA_TCP_CLOSED,
+        .accept_waiting = e->accept_count,
+        .accept_total = e->accept_total,
+        .cc = la_cc_name(e->options.cc),
+    };
+    return LA_OK;
+}
+
 int la_tcp_info(struct la_stack *s, la_handle handle, struct la_tcp_info *info)
 {
     uint32_t index = stack_conn_of(s, handle);
     if (!index) {
-        return LA_EBADF;
+        return endpoint_info(s, handle, info);
     }
     const struct conn *c = stack_conn_at(s, index);
     tcp_info(&c->tcb, &s->env, info);
@@ -289,7 +309,9 @@ int la_tcp_get_options(struct la_stack *s, la_handle handle, struct la_tcp_optio
 {
     uint32_t index = stack_conn_of(s, handle);
     if (index) {
-        tcp_options_unpack(options, &stack_conn_at(s, index)->tcb.opt);
+        const struct tcb *t = &stack_conn_at(s, index)->tcb;
+        tcp_options_unpack(options, &t->opt);
+        tcp_extra_unpack(options, t, &s->env);
         return LA_OK;
     }
     index = stack_endpoint_of(s, handle);
@@ -301,9 +323,12 @@ int la_tcp_get_options(struct la_stack *s, la_handle handle, struct la_tcp_optio
 }
 
 /* What the SYN agreed on stays. */
-static void change_options(struct la_stack *s, uint32_t index, const struct la_tcp_options *options)
+static int change_options(struct la_stack *s, uint32_t index, const struct la_tcp_options *options)
 {
     struct conn *c = stack_conn_at(s, index);
+    if (!tcp_extra_pack(&c->tcb, &s->env, options)) {
+        return LA_ENOMEM;
+    }
     const uint16_t fixed = TCP_OPT_WSCALE | TCP_OPT_TS | TCP_OPT_SACK;
     uint16_t agreed = c->tcb.opt.bits & fixed;
     uint32_t sndbuf = c->tcb.opt.sndbuf, rcvbuf = c->tcb.opt.rcvbuf;
@@ -311,6 +336,9 @@ static void change_options(struct la_stack *s, uint32_t index, const struct la_t
     /* A buffer that follows the path begins with what there is. */
     c->tcb.opt.sndbuf = options->sndbuf_bytes ? c->tcb.opt.sndbuf : sndbuf;
     c->tcb.opt.rcvbuf = options->rcvbuf_bytes ? c->tcb.opt.rcvbuf : rcvbuf;
+    if (options->window_clamp != 0 && c->tcb.opt.rcvbuf > options->window_clamp) {
+        c->tcb.opt.rcvbuf = options->window_clamp;
+    }
     c->tcb.opt.bits = (uint16_t)((c->tcb.opt.bits & ~fixed) | agreed);
     tcp_set_cc(&c->tcb, &s->env);
     tcp_set_mss(&c->tcb, c->tcb.path_mtu);
@@ -320,6 +348,7 @@ static void change_options(struct la_stack *s, uint32_t index, const struct la_t
     c->tcb.todo |= TCP_DO_OUTPUT | TCP_DO_TIMER; /* CORK and Nagle may let something go */
     stack_path_forget(s, index);                 /* tos and ttl: SHLD-21, MUST-49 */
     stack_flush(s, index);
+    return LA_OK;
 }
 
 int la_tcp_set_options(struct la_stack *s, la_handle handle, const struct la_tcp_options *options)
@@ -329,8 +358,7 @@ int la_tcp_set_options(struct la_stack *s, la_handle handle, const struct la_tcp
         return LA_EINVAL;
     }
     if (index) {
-        change_options(s, index, options);
-        return LA_OK;
+        return change_options(s, index, options);
     }
     index = stack_endpoint_of(s, handle);
     if (!index) {
@@ -342,6 +370,17 @@ int la_tcp_set_options(struct la_stack *s, la_handle handle, const struct la_tcp
     e->options.v6_only = v6_only;
     e->bind.reuse = options->reuse_addr;
     return LA_OK;
+}
+
+int la_tcp_quick_ack(struct la_stack *s, la_handle handle, int on)
+{
+    uint32_t index = stack_conn_of(s, handle);
+    if (!index) {
+        return LA_EBADF;
+    }
+    int was = tcp_quick_set(&stack_conn_at(s, index)->tcb, &s->env, on);
+    stack_flush(s, index);
+    return was;
 }
 
 int la_tcp_set_user(struct la_stack *s, la_handle handle, uint64_t user)

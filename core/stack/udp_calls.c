@@ -100,8 +100,12 @@ int64_t la_udp_send(struct la_stack *s, la_handle handle, const struct la_endpoi
     if (!buf) {
         return LA_ENOBUFS;
     }
-    struct ip_out_info info = {
-        .path = &path, .dst = &dst, .proto = WIRE_PROTO_UDP, .ttl = 64, .reason = LA_UDP_DATAGRAM};
+    struct ip_out_info info = {.path = &path,
+                               .dst = &dst,
+                               .proto = WIRE_PROTO_UDP,
+                               .ttl = e->udp.ttl,
+                               .tos = e->udp.tos,
+                               .reason = LA_UDP_DATAGRAM};
     ip_out_init(&s->ip, buf, &info);
     udp_send_push(&e->udp, buf);
     stack_datagram_queue(s, index);
@@ -121,6 +125,21 @@ int64_t la_udp_recv(struct la_stack *s, la_handle handle, struct la_endpoint *fr
         from->scope = addr_scope_leave(&from->addr);
     }
     return n;
+}
+
+int la_udp_set_ip(struct la_stack *s, la_handle handle, uint8_t ttl, uint8_t tos)
+{
+    uint32_t index;
+    struct endpoint *e = udp_of(s, handle, &index);
+    if (!e) {
+        return LA_EBADF;
+    }
+    if (ttl == 0 || (tos & 3) != 0) {
+        return LA_EINVAL;
+    }
+    e->udp.ttl = ttl;
+    e->udp.tos = tos;
+    return LA_OK;
 }
 
 int la_udp_local(struct la_stack *s, la_handle handle, struct la_endpoint *local)

@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 
+#define ANSWERS_PER_SECOND 10 /* to segments without data */
+
 static void note(struct la_stack *s, const struct tcp_time_wait *w, enum la_trace_what what,
                  uint8_t state, enum la_reason why, uint32_t value, uint16_t len)
 {
@@ -41,6 +43,19 @@ static void acknowledge(struct la_stack *s, const struct tcp_time_wait *w, enum 
     struct wire_tcp h;
     tcp_time_wait_ack(w, &s->env, &h);
     stack_reply(s, &w->key, &h, 0, LA_TCP_TIME_WAIT, why, tcp_time_wait_conn(w));
+}
+
+/* RFC 5961 7: two ends that disagree about their numbers must not answer each other for ever. A
+ * record has no room for a count, so this one is the stack's. */
+static bool may_answer(struct la_stack *s)
+{
+    uint32_t now = (uint32_t)(s->env.now_ns / 1000000000);
+    if (s->wait_answers_s != now) {
+        s->wait_answers_s = now;
+        s->wait_answers = 0;
+    }
+    s->wait_answers++;
+    return s->wait_answers <= ANSWERS_PER_SECOND;
 }
 
 static uint32_t new_record(struct la_stack *s)
@@ -110,7 +125,9 @@ enum la_reason stack_wait_arrives(struct la_stack *s, struct arrival *a, uint32_
         note(s, w, LA_TRACE_EVENT, LA_TCP_TIME_WAIT, LA_TIME_WAIT_RESTART, s->time_wait_ms, 0);
         break;
     case TCP_TW_ACK:
-        acknowledge(s, w, LA_ACK_UNACCEPTABLE);
+        if (a->seg.seg_len != 0 || may_answer(s)) {
+            acknowledge(s, w, LA_ACK_UNACCEPTABLE);
+        }
         break;
     case TCP_TW_DROP:
     case TCP_TW_REUSE:

@@ -48,7 +48,7 @@ static uint32_t rtt_sample_us(const struct tcb *t, const struct tcp_env *env,
         (n->covers_rtx || t->backoff != 0)) {
         /* RFC 7323 4.1: an echoed timestamp also measures what was sent again. */
         uint32_t ms = tcp_now_ms(env) + t->ts_offset - seg->h.tsecr;
-        return ms > TCP_RTO_MAX_MS ? 0 : ms == 0 ? 1 : ms * 1000;
+        return ms > TCP_RTT_MAX_MS ? 0 : ms == 0 ? 1 : ms * 1000;
     }
     return 0;
 }
@@ -69,7 +69,8 @@ static bool take_rtt_sample(struct tcb *t, const struct tcp_env *env, const stru
     r = tcp_rtt_sample(r, sample_us);
     t->srtt_us8 = r.srtt_us8;
     t->rttvar_us4 = r.rttvar_us4;
-    t->rto_ms = tcp_rto_ms(r, t->opt.rto_min_ms, TCP_RTO_MAX_MS);
+    t->rto_ms =
+        tcp_rto_ms(r, env->persona.rto_var_min_ms, t->opt.rto_min_ms, env->persona.rto_max_ms);
     t->cc.srtt_us = r.srtt_us8 / 8;
     return true;
 }
@@ -89,6 +90,9 @@ static void advance(struct tcb *t, struct tcp_env *env, const struct tcp_segment
     t->soft_error = 0;
     /* A probe that has not left is moot, and may have nothing to probe with any more. */
     t->flags &= ~(uint32_t)(TCP_F_R1 | TCP_F_OVERRIDE | TCP_F_PROBE);
+    if (env->persona.more_until_ack) {
+        t->flags &= ~(uint32_t)TCP_F_MORE;
+    }
     if ((t->flags & TCP_F_SND_URG) && seq_le(t->snd_up, t->snd_una)) {
         t->flags &= ~(uint32_t)TCP_F_SND_URG;
     }
@@ -119,7 +123,7 @@ void tcp_take_ack(struct tcb *t, struct tcp_env *env, const struct tcp_segment *
         if (!take_rtt_sample(t, env, seg, &n) && !(t->flags & TCP_F_PERSIST)) {
             /* Karn's other half (RFC 6298 5, MUST-18): the backed-off timeout holds until a sample
              * says better, or a path slower than the timeout would never give one. */
-            t->rto_ms = tcp_rto_backed_off(t->rto_ms, t->backoff, TCP_RTO_MAX_MS);
+            t->rto_ms = tcp_rto_backed_off(t->rto_ms, t->backoff, env->persona.rto_max_ms);
         }
         advance(t, env, seg);
     }
@@ -153,6 +157,15 @@ static void same_ack(struct tcb *t, struct tcp_env *env, const struct tcp_segmen
     tcp_take_ack(t, env, seg, duplicate);
 }
 
+/* RFC 5681 4.1, where a persona wants it: nothing was sent for longer than a timeout. */
+static void restart_idle(struct tcb *t, const struct tcp_env *env)
+{
+    uint32_t idle_ms = tcp_now_ms(env) - t->last_send_ms;
+    if (env->persona.idle_restart && !tcp_outstanding(t) && idle_ms > t->rto_ms) {
+        t->cc.ops->restart(&t->cc, (uint64_t)idle_ms * 1000000, env->now_ns);
+    }
+}
+
 void tcp_update_window(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg)
 {
     if (!tcp_window_update_ok(t->snd_wl1, t->snd_wl2, seg->seq, seg->ack)) {
@@ -172,6 +185,7 @@ void tcp_update_window(struct tcb *t, struct tcp_env *env, const struct tcp_segm
         t->backoff = 0;
         if (t->flight) {
             tcp_repair_all(t, LA_RTX_WINDOW); /* what met the closed window was not taken */
+            restart_idle(t, env);
         }
     }
     if (before == 0 || t->snd_wnd == 0) {
@@ -231,6 +245,9 @@ bool tcp_step_ack(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
     }
     if (ack == TCP_ACK_OLD) {
         *verdict = LA_TAKE_ACK_OLD;
+        if (env->persona.old_sacks && (seg->h.options & WIRE_TCP_SACK)) {
+            tcp_take_ack(t, env, seg, false);
+        }
         return true;
     }
     uint32_t wnd = (uint32_t)seg->h.wnd << t->snd_wscale;

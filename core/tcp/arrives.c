@@ -7,14 +7,14 @@
 #include "tcp/tcp.h"
 
 #include "tcp/decide.h"
+#include "tcp/fastopen.h"
+#include "tcp/quick.h"
 #include "tcp/reass.h"
 
 enum step { STEP_GO_ON, STEP_DONE };
 
 /* RFC 5961 7: answers to segments that may be forged are limited, here to so many a second of each
  * connection; a limit shared by connections would tell an attacker about the others. */
-#define CHALLENGES_PER_SECOND 10
-
 static void challenge(struct tcb *t, const struct tcp_env *env, enum la_reason why)
 {
     uint16_t now_s = (uint16_t)(env->now_ns / 1000000000);
@@ -22,8 +22,9 @@ static void challenge(struct tcb *t, const struct tcp_env *env, enum la_reason w
         t->challenge_s = now_s;
         t->challenges = 0;
     }
-    if (t->challenges < CHALLENGES_PER_SECOND) {
-        t->challenges++;
+    uint16_t most = env->persona.challenges;
+    if (most == 0 || t->challenges < most) {
+        t->challenges = t->challenges < UINT8_MAX ? (uint8_t)(t->challenges + 1) : t->challenges;
         tcp_ack_now(t, why);
     }
 }
@@ -36,6 +37,9 @@ static bool paws_refuses(const struct tcb *t, const struct tcp_env *env,
         return false;
     }
     if (!(seg->h.options & WIRE_TCP_TS)) {
+        if (env->persona.ts_optional) {
+            return false;
+        }
         /* RFC 7323 3.2: once agreed, a segment without it is dropped. */
         *verdict = LA_DROP_TIMESTAMP_MISSING;
         return true;
@@ -59,9 +63,9 @@ static void note_duplicate(struct tcb *t, seq32 from, seq32 to)
 
 /* A segment outside the window is answered with an ACK, unless it is an RST. One without data is
  * answered only so often: two ends whose numbers disagree would answer each other forever. */
-static void refuse_sequence(struct tcb *t, const struct tcp_env *env, const struct tcp_segment *seg)
+static void refuse_sequence(struct tcb *t, struct tcp_env *env, const struct tcp_segment *seg)
 {
-    if (seg->h.flags & LA_TH_RST) {
+    if ((seg->h.flags & LA_TH_RST) || tcp_tfo_syn_again(t, env, seg)) {
         return;
     }
     if (seg->len == 0 && !(seg->h.flags & LA_TH_FIN)) {
@@ -111,10 +115,11 @@ static enum step step1_sequence(struct tcb *t, struct tcp_env *env, struct tcp_s
         if (wnd == 0 && seq_eq(seg->seq, t->rcv_nxt)) {
             /* "If the RCV.WND is zero, no segments will be acceptable, but special allowance should
              * be made to accept valid ACKs, URGs, and RSTs" (MUST-66): the text is not taken. */
+            bool fin = seg->len == 0 && env->persona.lenient_window; /* it takes no room */
             seg->text_cut = seg->seg_len != 0;
             seg->len = 0;
             seg->seg_len = 0;
-            seg->h.flags &= (uint16_t)~LA_TH_FIN;
+            seg->h.flags &= fin ? seg->h.flags : (uint16_t)~LA_TH_FIN;
             tcp_ack_now(t, LA_ACK_UNACCEPTABLE);
             return STEP_GO_ON;
         }
@@ -123,7 +128,8 @@ static enum step step1_sequence(struct tcb *t, struct tcp_env *env, struct tcp_s
         *verdict = known ? LA_TAKE_DATA_OLD : LA_DROP_SEQUENCE;
         return STEP_DONE;
     }
-    if ((t->flags & TCP_F_TS) && seq_le(seg->seq, t->last_ack_sent)) {
+    if ((t->flags & TCP_F_TS) && (seg->h.options & WIRE_TCP_TS) &&
+        seq_le(seg->seq, t->last_ack_sent)) {
         /* RFC 7323 4.3 (2). */
         t->ts_recent = seg->h.tsval;
         t->ts_recent_s = (uint32_t)(env->now_ns / 1000000000);
@@ -153,9 +159,10 @@ static enum step step2_reset(struct tcb *t, struct tcp_env *env, const struct tc
     int error = LA_ECONNRESET; /* MUST-12: told apart from the end by FIN */
     if (t->state == LA_TCP_SYN_RECEIVED) {
         /* MUST-11: who came from LISTEN returns there (its record is gone), who opened actively is
-         * told. */
-        error = LA_ECONNREFUSED;
-    } else if (t->state == LA_TCP_CLOSING || t->state == LA_TCP_LAST_ACK) {
+         * told. Of a Fast Open the application may have read and written already. */
+        error = (t->flags & TCP_F_PASSIVE) ? LA_ECONNRESET : LA_ECONNREFUSED;
+    } else if (!env->persona.reset_tells &&
+               (t->state == LA_TCP_CLOSING || t->state == LA_TCP_LAST_ACK)) {
         error = LA_OK;
     }
     tcp_end(t, env, error, LA_TAKE_RST);
@@ -214,8 +221,13 @@ static void step8_fin(struct tcb *t, struct tcp_env *env, enum la_reason *verdic
     t->rcv_nxt = seq_add(t->rcv_nxt, 1);
     t->rcv_adv = seq_max(t->rcv_adv, t->rcv_nxt);
     t->todo |= TCP_DO_READABLE | TCP_DO_PEER_CLOSED;
-    tcp_ack_now(t, LA_ACK_FIN);
-    t->reason = LA_ACK_FIN; /* whatever else it acknowledges */
+    if (env->persona.fin_no_dsack) {
+        t->flags &= ~(uint32_t)TCP_F_DSACK;
+    }
+    if (!tcp_quick_fin_waits(t, env)) {
+        tcp_ack_now(t, LA_ACK_FIN);
+        t->reason = LA_ACK_FIN; /* whatever else it acknowledges */
+    }
     if (*verdict != LA_TAKE_DATA) {
         *verdict = LA_TAKE_FIN;
     }
@@ -244,6 +256,20 @@ static void note_fin(struct tcb *t, const struct tcp_segment *seg)
     }
 }
 
+void tcp_steps_from_urg(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
+                        enum la_reason *verdict)
+{
+    step6_urgent(t, env, seg);
+    uint32_t payload = seg->len;
+    note_fin(t, seg);
+    if (payload != 0) {
+        tcp_step_text(t, env, seg, verdict);
+    } else if ((seg->h.flags & LA_TH_FIN) && seq_gt(seg->seq, t->rcv_nxt)) {
+        tcp_ack_now(t, LA_ACK_GAP); /* RFC 5681 4.2 */
+    }
+    step8_fin(t, env, verdict);
+}
+
 /* 3.10.7.4: all states but CLOSED, LISTEN and SYN-SENT. */
 static enum la_reason other_states(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg)
 {
@@ -264,13 +290,7 @@ static enum la_reason other_states(struct tcb *t, struct tcp_env *env, struct tc
     if (data_after_close(t, env, seg)) {
         return LA_DROP_DATA_AFTER_CLOSE;
     }
-    step6_urgent(t, env, seg);
-    uint32_t payload = seg->len;
-    note_fin(t, seg);
-    if (payload != 0) {
-        tcp_step_text(t, env, seg, &verdict);
-    }
-    step8_fin(t, env, &verdict);
+    tcp_steps_from_urg(t, env, seg, &verdict);
     return verdict;
 }
 

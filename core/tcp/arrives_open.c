@@ -2,6 +2,8 @@
 #include "tcp/tcp.h"
 
 #include "tcp/decide.h"
+#include "tcp/fastopen.h"
+#include "tcp/quick.h"
 #include "tcp/rtt.h"
 
 void tcp_take_syn_options(struct tcb *t, struct tcp_env *env, const struct wire_tcp *h)
@@ -32,7 +34,9 @@ void tcp_establish(struct tcb *t, struct tcp_env *env, const struct tcp_segment 
     t->snd_wnd_max = t->snd_wnd;
     t->snd_wl1 = seg->seq;
     t->snd_wl2 = seg->ack;
-    t->cc.cwnd = cc_initial_window(t->cc.mss);
+    if (!(t->flags & TCP_F_FASTOPENED)) { /* whose window is in use already */
+        t->cc.cwnd = tcp_initial_window(env, t->cc.mss);
+    }
     if (congested) {
         t->cc.cwnd = t->cc.mss; /* a marked SYN or SYN-ACK, as if it had been lost */
     }
@@ -43,6 +47,7 @@ void tcp_establish(struct tcb *t, struct tcp_env *env, const struct tcp_segment 
         t->rto_ms = 3000;
         t->flags &= ~(uint32_t)TCP_F_SYN_RTX;
     }
+    t->flags &= ~(uint32_t)TCP_F_FASTOPENED;
     tcp_set_state(t, env, LA_TCP_ESTABLISHED, why);
     t->todo |= TCP_DO_CONNECTED | TCP_DO_OUTPUT;
     if (t->opt.sndbuf) {
@@ -58,11 +63,18 @@ void tcp_establish(struct tcb *t, struct tcp_env *env, const struct tcp_segment 
 /* RFC 9293 3.10.7.3, fourth: "the connection is open" when our SYN is acknowledged. */
 static enum la_reason syn_ack_arrived(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg)
 {
+    t->last_in_ms = tcp_now_ms(env);
     bool fell_back = ecn_syn_flags(LA_ECN_CLASSIC, t->backoff) == 0; /* to a SYN without ECN */
     tcp_take_ack(t, env, seg, false);
     bool congested = tcp_ecn_answered(t, env, seg, fell_back);
+    if (t->extra) {
+        tcp_tfo_answered(t, env, seg);
+    }
     tcp_establish(t, env, seg, congested, LA_TAKE_SYN_ACK);
     tcp_ack_now(t, LA_HANDSHAKE_ACK);
+    if (t->extra) {
+        tcp_quick_opened(t, env);
+    }
     return LA_TAKE_SYN_ACK;
 }
 
@@ -77,6 +89,15 @@ static enum la_reason syn_crossed(struct tcb *t, struct tcp_env *env, const stru
     t->snd_nxt = t->iss; /* the SYN goes again, now with an ACK */
     t->todo |= TCP_DO_OUTPUT;
     return LA_TAKE_SYN_CROSSED;
+}
+
+/* Is the timestamp that the SYN-ACK echoes none that a SYN of ours can have had? */
+static bool echoes_nothing(const struct tcb *t, const struct tcp_env *env, const struct wire_tcp *h)
+{
+    uint32_t first = (uint32_t)(t->una_at_ns / 1000000) + t->ts_offset;
+    uint32_t last = tcp_now_ms(env) + t->ts_offset;
+    bool echo = (h->options & WIRE_TCP_TS) && (t->opt.bits & TCP_OPT_TS) && h->tsecr != 0;
+    return echo && h->tsecr - first > last - first;
 }
 
 enum la_reason tcp_syn_sent_arrives(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg)
@@ -100,13 +121,25 @@ enum la_reason tcp_syn_sent_arrives(struct tcb *t, struct tcp_env *env, struct t
     if (!(seg->h.flags & LA_TH_SYN)) {
         return LA_DROP_SYN_SENT;
     }
+    if (has_ack && env->persona.echo_checked && echoes_nothing(t, env, &seg->h)) {
+        seg->reset = true; /* an answer to another SYN than ours */
+        return LA_DROP_PAWS;
+    }
     t->irs = seg->seq;
     t->rcv_nxt = seq_add(seg->seq, 1);
     t->rcv_adv = seq_add(t->rcv_nxt, t->opt.rcvbuf < 65535 ? t->opt.rcvbuf : 65535);
     t->last_ack_sent = t->rcv_nxt;
     tcp_take_syn_options(t, env, &seg->h);
-    enum la_reason verdict = has_ack ? syn_ack_arrived(t, env, seg) : syn_crossed(t, env, seg);
-    /* Data or a FIN on the SYN: "queue for processing after ESTABLISHED"; they are not
-     * acknowledged here, so the peer sends them again. */
+    if (!has_ack) {
+        /* Data or a FIN on the SYN: "queue for processing after ESTABLISHED"; they are not
+         * acknowledged here, so the peer sends them again. */
+        return syn_crossed(t, env, seg);
+    }
+    enum la_reason verdict = syn_ack_arrived(t, env, seg);
+    if (seg->len != 0 || (seg->h.flags & LA_TH_FIN)) {
+        seg->seq = seq_add(seg->seq, 1); /* one behind the SYN */
+        seg->seg_len--;
+        tcp_steps_from_urg(t, env, seg, &verdict);
+    }
     return verdict;
 }

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/scope.h"
 #include "tcp/decide.h"
+#include "tcp/fastopen.h"
 #include "tcp/flight.h"
 #include "tcp/path.h"
 #include "tcp/reass.h"
@@ -151,6 +152,10 @@ static void fill_header(struct tcb *t, const struct tcp_env *env, const struct t
     }
     if (syn) {
         h->flags |= tcp_ecn_syn_flags(t, (plan->flags & LA_TH_ACK) != 0);
+        h->syn_order = env->persona.syn_order;
+        if (t->extra) {
+            tcp_tfo_option(t, env, h);
+        }
     } else {
         due_options(t, plan, h);
         tcp_ecn_fill(t, plan, h);
@@ -221,10 +226,18 @@ uint32_t tcp_build(struct tcb *t, struct tcp_env *env, struct tcp_plan *plan,
 
     frame->nfrags = 1;
     if (plan->len != 0) {
-        uint32_t got = add_payload(t, frame, plan->seq, plan->len);
+        seq32 first = (plan->flags & LA_TH_SYN) ? seq_add(plan->seq, 1) : plan->seq;
+        uint32_t got = add_payload(t, frame, first, plan->len);
         if (got < plan->len) {
             plan->len = got; /* more small pieces than a frame holds: the rest goes next */
             plan->flags &= (uint16_t) ~(LA_TH_FIN | LA_TH_PSH);
+        }
+        if (plan->len > mss && env->persona.push_bursts && !(plan->flags & LA_TH_SYN)) {
+            plan->flags |= LA_TH_PSH;
+        }
+        if ((t->flags & TCP_F_PUSH_CALLS) && !(plan->flags & LA_TH_SYN)) {
+            const struct la_buf *last = frame->frag[frame->nfrags - 1].buf;
+            plan->flags |= tcp_call_ends(last, seq_add(first, plan->len)) ? LA_TH_PSH : 0;
         }
     }
     fill_header(t, env, plan, h);
@@ -243,7 +256,7 @@ uint32_t tcp_build(struct tcb *t, struct tcp_env *env, struct tcp_plan *plan,
     frame->conn = t->conn;
     frame->gso = LA_GSO_NONE;
     frame->gso_size = 0;
-    if (plan->len > mss && plan->reason != LA_PROBE_MTU) {
+    if (plan->len > mss && plan->reason != LA_PROBE_MTU && plan->reason != LA_SYN_DATA) {
         frame->gso = la_addr_is_v4(&t->key.raddr) ? LA_GSO_TCP4 : LA_GSO_TCP6;
         frame->gso_size = (uint16_t)mss;
     }

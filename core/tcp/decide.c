@@ -52,12 +52,12 @@ bool tcp_paws_ok(uint32_t ts_recent, uint32_t tsval, uint32_t ts_recent_age_s)
     return (int32_t)(tsval - ts_recent) >= 0 || ts_recent_age_s > 24 * 24 * 3600;
 }
 
-enum tcp_ack_policy tcp_ack_policy(uint32_t unacked_bytes, uint32_t mss)
+enum tcp_ack_policy tcp_ack_policy(uint32_t unacked_bytes, uint32_t after_bytes)
 {
     if (unacked_bytes == 0) {
         return TCP_ACK_NONE;
     }
-    return unacked_bytes >= 2 * mss ? TCP_ACK_NOW : TCP_ACK_DELAY;
+    return unacked_bytes >= after_bytes ? TCP_ACK_NOW : TCP_ACK_DELAY;
 }
 
 uint32_t tcp_usable_window(uint32_t outstanding, uint32_t snd_wnd, uint32_t flight, uint32_t cwnd)

@@ -40,7 +40,7 @@ bool tcp_paws_ok(uint32_t ts_recent, uint32_t tsval, uint32_t ts_recent_age_s);
 /* RFC 9293 3.8.6.3 (SHLD-18, SHLD-19): what data that arrived in order ask for. `unacked` counts
  * this segment. */
 enum tcp_ack_policy { TCP_ACK_NONE, TCP_ACK_DELAY, TCP_ACK_NOW };
-enum tcp_ack_policy tcp_ack_policy(uint32_t unacked_bytes, uint32_t mss);
+enum tcp_ack_policy tcp_ack_policy(uint32_t unacked_bytes, uint32_t after_bytes);
 
 /* How many new bytes fit the peer's window, of which `outstanding` are used up, and ours, of which
  * `flight` are; a window that shrank gives 0 (RFC 9293 3.8.6, MUST-34). */

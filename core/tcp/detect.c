@@ -40,12 +40,17 @@ static void lose(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n, uin
     board_lose(&f->board, index, (uint8_t)why, (r->flags & RUN_RTX) && why != LA_RTX_TIMEOUT);
 }
 
+/* RFC 6675 4, IsLost(): three segments, or more than two segments' worth of bytes. */
+static bool many_sacked(const struct tcp_flight *f, uint32_t mss)
+{
+    return f->board.sacked_runs >= f->dup_thresh ||
+           f->board.sacked_bytes > (f->dup_thresh - 1U) * mss;
+}
+
 uint32_t tcp_reordering_window_us(const struct tcb *t)
 {
     const struct tcp_flight *f = t->flight;
-    /* RFC 6675 4, IsLost(): three segments, or more than two segments' worth of bytes. */
-    bool thresh = f->board.sacked_runs >= TCP_DUP_THRESH ||
-                  f->board.sacked_bytes > (TCP_DUP_THRESH - 1U) * t->mss;
+    bool thresh = many_sacked(f, t->mss);
     struct rack_window_in in = {.min_rtt_us = min_rtt_us(&f->min_rtt),
                                 .srtt_us = t->srtt_us8 / 8,
                                 .recovering = t->phase == CC_RECOVERY || t->phase == CC_LOSS,
@@ -62,6 +67,9 @@ static void rack_detect(struct tcb *t, struct tcp_env *env, struct tcp_ack_news 
     uint32_t next;
 
     f->reo_at_ns = TCP_NEVER;
+    if (!env->persona.rack && !many_sacked(f, t->mss)) {
+        return; /* no timer: duplicates alone show a loss */
+    }
     for (uint32_t i = f->board.flying.head; i; i = next) {
         const struct run *r = board_at(&f->board, i);
         uint64_t wait_ns = 0;
@@ -111,7 +119,7 @@ static void newreno_detect(struct tcb *t, struct tcp_env *env, struct tcp_ack_ne
         /* Step 2: only when this ACK covers more than the last recovery, which an ECN reaction is
          * none of: nothing left twice. */
         bool beyond = t->phase == CC_CWR || seq_gt(t->snd_una, f->recover);
-        if (f->dup_acks == TCP_DUP_THRESH && t->phase <= CC_CWR && beyond) {
+        if (f->dup_acks == f->dup_thresh && t->phase <= CC_CWR && beyond) {
             lose_first(t, env, n, LA_RTX_FAST);
         }
         return;

@@ -33,18 +33,38 @@ bool tcp_flight_get(struct tcb *t, struct tcp_env *env)
         f->recover = seq_sub(t->snd_una, 1);
         board_init(&f->board, env->runs);
         rack_init(&f->rack, t->snd_una);
+        f->rack.rtt_of_last = env->persona.rack_rtt_last;
         if (t->srtt_us8 != 0) {
             /* Until there is a better one: RACK takes nothing faster for a retransmission's ACK. */
             min_rtt_sample(&f->min_rtt, tcp_now_ms(env), first_rtt_us(t));
             tlp_rtt_sample(&f->tlp);
         }
         f->rate.delivered = t->bytes_acked;
+        f->out_end = f->small_end = t->snd_una;
+        f->nagle_small = env->persona.nagle_small;
+        f->dup_thresh = env->persona.dup_thresh;
+        f->reordering = TCP_DUP_THRESH;
         t->flight = f;
         t->cc.state = f->cc_state;
         t->cc.ops->begin(&t->cc, env->now_ns);
+        tcp_set_style(t, env);
         tcp_set_pace(t);
     }
     return board_ready(&t->flight->board);
+}
+
+void tcp_set_style(struct tcb *t, const struct tcp_env *env)
+{
+    const struct la_persona *p = &env->persona;
+    struct cc_style style = {.initial_window = tcp_initial_window(env, t->mss),
+                             .slow_start_segs = p->slow_start_segs,
+                             .hystart = p->hystart,
+                             .no_validation = !p->validation,
+                             .loss_by_window = p->loss_by_window,
+                             .idle_restart = p->idle_restart};
+    if (t->cc.ops->style) {
+        t->cc.ops->style(&t->cc, &style);
+    }
 }
 
 void tcp_set_pace(struct tcb *t)
@@ -83,6 +103,35 @@ uint32_t tcp_in_flight(const struct tcb *t)
     }
     uint32_t bytes = board_flight(&f->board);
     return bytes > f->dup_bytes ? bytes - f->dup_bytes : 0;
+}
+
+/* Idle, busy, held up by the window of the peer, or by a send buffer smaller than the network
+ * could take. */
+static enum tcp_holdup holdup(const struct tcb *t)
+{
+    if (seq_ge(t->snd_una, t->snd_end)) {
+        return TCP_IDLE;
+    }
+    uint32_t out = seq_len(t->snd_una, t->snd_nxt);
+    uint32_t unsent = seq_len(t->snd_nxt, t->snd_end);
+    uint32_t piece = unsent < t->mss ? unsent : t->mss;
+    uint32_t flight = tcp_in_flight(t);
+    bool room = t->cc.cwnd >= flight + t->mss;
+    if (unsent != 0) {
+        return room && t->snd_wnd < out + piece ? TCP_HELD_BY_PEER : TCP_BUSY;
+    }
+    return room && tcp_snd_room(t) == 0 ? TCP_HELD_BY_BUFFER : TCP_BUSY;
+}
+
+void tcp_flight_turn_over(struct tcb *t, const struct tcp_env *env)
+{
+    struct tcp_spent *s = &t->flight->spent;
+    enum tcp_holdup now = holdup(t);
+    if (now != s->now) {
+        s->ns[s->now] += env->now_ns - s->since_ns;
+        s->since_ns = env->now_ns;
+        s->now = (uint8_t)now;
+    }
 }
 
 static struct rate_stamp stamp_of(const struct run *r)
@@ -125,7 +174,8 @@ void tcp_flight_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *
     seq32 seq = plan->seq;
     bool alone = plan->reason == LA_PROBE_MTU;
     uint32_t before = tcp_in_flight(t);
-    if (!alone && f->board.last && joins_last(&f->board, end, env->now_ns)) {
+    bool apart = alone || env->persona.burst_segs != 0; /* whose super-segments keep their ends */
+    if (!apart && f->board.last && joins_last(&f->board, end, env->now_ns)) {
         board_extend(&f->board, end);
         board_at(&f->board, f->board.last)->flight = before + seq_len(seq, end);
         prr_sent(&f->prr, seq_len(seq, end));
@@ -212,6 +262,17 @@ static bool echo_is_older(const struct tcb *t, const struct tcp_segment *seg, ui
            (int32_t)(seg->h.tsecr - tsval) < 0;
 }
 
+/* How far, in segments, did something arrive behind what had left after it? */
+static void note_reordering(struct tcb *t, seq32 seq)
+{
+    struct tcp_flight *f = t->flight;
+    uint32_t by = seq_lt(seq, f->rack.fack) ? seq_len(seq, f->rack.fack) : 0;
+    if (by > (uint32_t)f->reordering * t->mss) {
+        uint32_t segs = (by + t->mss - 1) / t->mss;
+        f->reordering = (uint16_t)(segs < UINT16_MAX ? segs : UINT16_MAX);
+    }
+}
+
 /* The bytes [r->seq, end) of a run are delivered for the first time. */
 static void delivered(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n,
                       const struct tcp_segment *seg, const struct run *r, seq32 end)
@@ -231,6 +292,9 @@ static void delivered(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n
     rate_delivered(&f->rate, &n->rate, &s, r->sent_ns, seq_len(r->seq, end), env->now_ns);
     rack_delivered(&f->rack, &d, env->now_ns, min_rtt_us(&f->min_rtt));
     n->original |= !(r->flags & RUN_RTX);
+    if (f->rack.reordering_seen && !again) {
+        note_reordering(t, r->seq);
+    }
     if (t->path) {
         tcp_mtu_delivered(t, env, n, r, end);
     }

@@ -28,6 +28,14 @@
 /* RFC 8985 7.2: how long a peer may hold back its ACK. */
 #define TCP_MAX_ACK_DELAY_US 200000
 
+/* What held the connection up, for la_tcp_info. */
+enum tcp_holdup { TCP_IDLE, TCP_BUSY, TCP_HELD_BY_PEER, TCP_HELD_BY_BUFFER, TCP_HOLDUPS };
+struct tcp_spent {
+    uint64_t since_ns;
+    uint64_t ns[TCP_HOLDUPS];
+    uint8_t now; /* enum tcp_holdup */
+};
+
 struct tcp_flight {
     struct board board;
     struct rack rack;
@@ -55,6 +63,16 @@ struct tcp_flight {
     bool hold_rtx;      /* F-RTO: new data go first (RFC 5682 2.1, step 2b) */
     bool adapt;         /* adapt_seq counts */
     bool sacked_since;  /* something was SACKed in the episode */
+
+    /* for personas */
+    uint32_t out_most;   /* LA_GROWTH_DOUBLE: the most that was outstanding ... */
+    seq32 out_end;       /* ... until this is acknowledged */
+    bool out_full;       /* the window was full meanwhile */
+    bool nagle_small;    /* la_persona.nagle_small */
+    uint8_t dup_thresh;  /* la_persona.dup_thresh */
+    seq32 small_end;     /* one behind the last partial segment */
+    uint16_t reordering; /* la_tcp_info */
+    struct tcp_spent spent;
 
     /* of the stack: the list of those that are idle (stack/flights.c) */
     struct tcb *owner;
@@ -141,6 +159,9 @@ uint32_t tcp_tsval(const struct tcb *t, const struct tcp_env *env, enum la_reaso
 /* New bytes / bytes that had left before left just now. */
 void tcp_flight_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end);
 void tcp_flight_resent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end);
+
+/* A turn of sending is over, or the application has queued: what holds up what is left? */
+void tcp_flight_turn_over(struct tcb *t, const struct tcp_env *env);
 
 /* The rate at which to send from now on. */
 void tcp_set_pace(struct tcb *t);

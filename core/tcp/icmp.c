@@ -1,4 +1,5 @@
 /* ICMP errors about a connection (RFC 9293 3.9.2.2, RFC 5461, RFC 5927, RFC 1191). */
+#include "tcp/fastopen.h"
 #include "tcp/path.h"
 #include "tcp/tcp.h"
 
@@ -16,10 +17,14 @@ enum la_reason tcp_icmp(struct tcb *t, struct tcp_env *env, enum tcp_icmp kind, 
         return LA_DROP_ICMP_STALE;
     }
     if (kind == TCP_ICMP_MTU) {
-        return tcp_mtu_reported(t, env, mtu);
+        enum la_reason verdict = tcp_mtu_reported(t, env, mtu);
+        if (t->extra && verdict == LA_TAKE_ICMP_MTU) {
+            tcp_tfo_too_large(t, env);
+        }
+        return verdict;
     }
     bool opening = t->state == LA_TCP_SYN_SENT || t->state == LA_TCP_SYN_RECEIVED;
-    if (kind == TCP_ICMP_HARD && opening) {
+    if (opening && (kind == TCP_ICMP_HARD || env->persona.open_soft_errors)) {
         /* SHLD-26 as RFC 5461 4.1 has it: hard errors end a connection only while it opens. */
         tcp_end(t, env, error, LA_TAKE_ICMP_ERROR);
         return LA_TAKE_ICMP_ERROR;

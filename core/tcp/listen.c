@@ -1,7 +1,9 @@
 /* LISTEN and half-open connections: see listen.h. */
 #include "tcp/listen.h"
 
+#include "base/mem.h"
 #include "tcp/decide.h"
+#include "tcp/fastopen.h"
 #include "tcp/isn.h"
 #include "tcp/path.h"
 
@@ -109,6 +111,7 @@ void tcp_syn_ack(const struct tcp_handshake *s, const struct flow_key *key,
     uint32_t rcvbuf = tcp_rcvbuf_first(o, env);
     h->wnd = (uint16_t)(rcvbuf < UINT16_MAX ? rcvbuf : UINT16_MAX);
     h->urg = 0;
+    h->syn_order = env->persona.syn_order;
     h->options = WIRE_TCP_MSS;
     h->mss = tcp_advertised_mss(path_mtu, la_addr_is_v4(&key->raddr), o->mss_max);
     if (s->flags & TCP_F_WSCALE) {
@@ -124,6 +127,13 @@ void tcp_syn_ack(const struct tcp_handshake *s, const struct flow_key *key,
         uint32_t past = (clock & ~TCP_COOKIE_BITS) - TCP_COOKIE_BITS - 1;
         h->tsval = cookie ? past | tcp_cookie_bits(s) : clock;
         h->tsecr = s->ts_recent;
+    }
+    if (s->fastopen & SHAKE_COOKIE) {
+        struct tfo_cookie c = tfo_make(&env->tfo->keys[0], &key->raddr, &key->laddr);
+        h->options |=
+            (s->fastopen & SHAKE_EXPERIMENTAL) ? WIRE_TCP_FASTOPEN_EXP : WIRE_TCP_FASTOPEN;
+        h->fastopen_n = c.len;
+        mem_copy(h->fastopen, c.bytes, c.len);
     }
 }
 

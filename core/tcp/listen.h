@@ -19,7 +19,14 @@ struct tcp_handshake {
     uint16_t peer_mss; /* 0: no option */
     uint16_t flags;    /* TCP_F_TS, TCP_F_SACK, TCP_F_WSCALE: agreed */
     uint8_t snd_wscale;
+    uint8_t fastopen; /* enum tcp_shake_fastopen */
     struct ecn_shake ecn;
+};
+
+/* What the SYN-ACK of a plain handshake says of Fast Open. */
+enum tcp_shake_fastopen {
+    SHAKE_COOKIE = 1,       /* it gives a cookie */
+    SHAKE_EXPERIMENTAL = 2, /* in the experimental option */
 };
 
 struct tcp_half_open {
@@ -31,6 +38,8 @@ struct tcp_half_open {
     uint32_t deadline_ms;   /* stack time: the next SYN-ACK, or the end */
     uint8_t retries;
     uint8_t challenges; /* answers to segments that may be forged; bounded for its whole life */
+    bool acked;         /* the third segment came, without the data that the listener waits for */
+    uint32_t began_ms;  /* stack time of the SYN */
 };
 _Static_assert(sizeof(struct tcp_half_open) <= 96, "half-open: 96 bytes");
 

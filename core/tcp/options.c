@@ -54,12 +54,18 @@ bool tcp_options_ok(const struct la_tcp_options *o)
     return cc_nth(o->cc) != NULL;
 }
 
+/* A window is never larger than the buffer, so a bound of the one bounds the other. */
+static uint32_t clamped(const struct la_tcp_options *o, uint32_t rcvbuf)
+{
+    return o->window_clamp != 0 && rcvbuf > o->window_clamp ? o->window_clamp : rcvbuf;
+}
+
 void tcp_options_pack(struct tcp_options *to, const struct la_tcp_options *o)
 {
     uint32_t most = TCP_WINDOW_MAX; /* RFC 7323 2.3 */
     *to = (struct tcp_options){
         .sndbuf = o->sndbuf_bytes < most ? o->sndbuf_bytes : most,
-        .rcvbuf = o->rcvbuf_bytes < most ? o->rcvbuf_bytes : most,
+        .rcvbuf = clamped(o, o->rcvbuf_bytes < most ? o->rcvbuf_bytes : most),
         .user_timeout_ms = o->user_timeout_ms,
         .keepidle_s = least16(o->keepidle_s),
         .keepintvl_s = least16(o->keepintvl_s),
@@ -81,6 +87,7 @@ void tcp_options_pack(struct tcp_options *to, const struct la_tcp_options *o)
                           bit(o->window_scale, TCP_OPT_WSCALE) | bit(o->timestamps, TCP_OPT_TS) |
                           bit(o->sack, TCP_OPT_SACK) | bit(o->soft_errors, TCP_OPT_SOFT_ERRORS) |
                           bit(o->pacing, TCP_OPT_PACING) | bit(o->mtu_probing, TCP_OPT_MTU_PROBE) |
+                          bit(o->may_fragment, TCP_OPT_MAY_CUT) |
                           bit(o->sndbuf_bytes == 0, TCP_OPT_SND_AUTO) |
                           bit(o->rcvbuf_bytes == 0, TCP_OPT_RCV_AUTO) |
                           (o->ecn <= LA_ECN_ACCURATE ? o->ecn : LA_ECN_PASSIVE) << TCP_OPT_ECN);
@@ -115,5 +122,6 @@ void tcp_options_unpack(struct la_tcp_options *to, const struct tcp_options *o)
     to->soft_errors = (o->bits & TCP_OPT_SOFT_ERRORS) != 0;
     to->mtu_probing = (o->bits & TCP_OPT_MTU_PROBE) != 0;
     to->pacing = (o->bits & TCP_OPT_PACING) != 0;
+    to->may_fragment = (o->bits & TCP_OPT_MAY_CUT) != 0;
     to->cc = o->cc;
 }

@@ -5,6 +5,7 @@
 #include "tcp/tcp.h"
 
 #include "tcp/decide.h"
+#include "tcp/fastopen.h"
 #include "tcp/flight.h"
 #include "tcp/path.h"
 
@@ -28,34 +29,21 @@ static struct tcp_plan plan_reset(const struct tcb *t)
         .reason = (enum la_reason)t->reason, .seq = ack_seq(t), .flags = LA_TH_RST | LA_TH_ACK};
 }
 
-static struct tcp_plan plan_syn(const struct tcb *t)
-{
-    if ((t->state != LA_TCP_SYN_SENT && t->state != LA_TCP_SYN_RECEIVED) ||
-        !seq_eq(t->snd_nxt, t->iss)) {
-        return nothing;
-    }
-    struct tcp_plan plan = {.reason = LA_SYN, .seq = t->iss, .flags = LA_TH_SYN};
-    if (t->state == LA_TCP_SYN_RECEIVED) {
-        plan.reason = t->backoff ? LA_SYN_ACK_AGAIN : LA_SYN_CROSSED;
-        plan.flags |= LA_TH_ACK;
-    } else if (t->backoff) {
-        plan.reason = LA_SYN_AGAIN;
-    }
-    return plan;
-}
-
 /* The FIN rides on the segment that carries the last byte, and goes alone when none is left. */
 static void add_fin(const struct tcb *t, struct tcp_plan *plan)
 {
-    if ((t->flags & TCP_F_FIN_QUEUED) && seq_eq(seq_add(plan->seq, plan->len), t->snd_end)) {
+    if ((t->flags & TCP_F_FIN_QUEUED) && seq_eq(seq_add(plan->seq, plan->len), t->snd_end) &&
+        tcp_synchronized(t)) { /* RFC 9293 3.10.4: a CLOSE in SYN-RECEIVED waits */
         plan->flags |= LA_TH_FIN;
     }
 }
 
-/* MUST-60, MUST-61: without a PUSH call, the segment with the last byte of the queue is pushed. */
+/* MUST-60, MUST-61: without a PUSH call, the segment with the last byte of the queue is pushed.
+ * Where calls are pushed, tcp_build() sees to it. */
 static void add_push(const struct tcb *t, struct tcp_plan *plan)
 {
-    if (plan->len != 0 && seq_eq(seq_add(plan->seq, plan->len), t->snd_end)) {
+    bool marked = (t->flags & TCP_F_PUSH_CALLS) && !(t->flags & TCP_F_OVERRIDE);
+    if (plan->len != 0 && !marked && seq_eq(seq_add(plan->seq, plan->len), t->snd_end)) {
         plan->flags |= LA_TH_PSH;
     }
 }
@@ -136,8 +124,12 @@ static struct tcp_plan plan_tail_probe(const struct tcb *t)
 
 /* RFC 9293 3.8.6.1 (MUST-36): one byte, or the FIN, into a window that is closed; 3.8.4: a segment
  * without data whose number was acknowledged already (SHLD-12), or one garbage octet (MAY-6). */
-static struct tcp_plan plan_probe(const struct tcb *t)
+static struct tcp_plan plan_probe(const struct tcb *t, const struct tcp_env *env)
 {
+    if ((t->flags & TCP_F_PROBE) && env->persona.probe_empty) {
+        return (struct tcp_plan){
+            .reason = LA_PROBE_WINDOW, .seq = seq_sub(t->snd_una, 1), .flags = LA_TH_ACK};
+    }
     if (t->flags & TCP_F_PROBE) {
         struct tcp_plan plan = {.reason = LA_PROBE_WINDOW, .seq = t->snd_una, .flags = LA_TH_ACK};
         plan.len = seq_lt(t->snd_una, t->snd_end) ? 1 : 0;
@@ -155,14 +147,27 @@ static bool may_send_data(const struct tcb *t)
 {
     return t->state == LA_TCP_ESTABLISHED || t->state == LA_TCP_CLOSE_WAIT ||
            t->state == LA_TCP_FIN_WAIT_1 || t->state == LA_TCP_CLOSING ||
-           t->state == LA_TCP_LAST_ACK;
+           t->state == LA_TCP_LAST_ACK || (t->flags & TCP_F_FASTOPENED) != 0;
+}
+
+/* Of data: a SYN takes no room in the window. */
+static seq32 first_unacked(const struct tcb *t)
+{
+    return (t->flags & TCP_F_FASTOPENED) ? seq_add(t->iss, 1) : t->snd_una;
 }
 
 /* Room for new data in the peer's window and ours. SACKed bytes and duplicate ACKs have left the
  * network, so each lets one segment more go: limited transmit (RFC 3042 2, RFC 6675 5). */
 static uint32_t usable_window(const struct tcb *t, uint32_t cwnd)
 {
-    return tcp_usable_window(seq_len(t->snd_una, t->snd_nxt), t->snd_wnd, tcp_in_flight(t), cwnd);
+    uint32_t out = seq_len(first_unacked(t), t->snd_nxt);
+    return tcp_usable_window(out, t->snd_wnd, tcp_in_flight(t), cwnd);
+}
+
+static bool nagle_waits(const struct tcb *t)
+{
+    const struct tcp_flight *f = t->flight;
+    return seq_lt(first_unacked(t), f && f->nagle_small ? f->small_end : t->snd_nxt);
 }
 
 /* SHLD-27, SHLD-28: as much as fits goes in full segments, whatever pieces it was queued in.
@@ -177,7 +182,7 @@ static uint32_t sendable(const struct tcb *t, uint32_t cwnd)
         .nodelay = (t->opt.bits & TCP_OPT_NODELAY) != 0, /* MUST-17 */
         .hold = (t->opt.bits & TCP_OPT_CORK) != 0 || (t->flags & TCP_F_MORE) != 0,
         .fin = (t->flags & TCP_F_FIN_QUEUED) != 0,
-        .outstanding = seq_lt(t->snd_una, t->snd_nxt),
+        .outstanding = nagle_waits(t),
         .override = (t->flags & TCP_F_OVERRIDE) != 0,
     };
     return tcp_may_send(&q);
@@ -186,6 +191,14 @@ static uint32_t sendable(const struct tcb *t, uint32_t cwnd)
 bool tcp_new_data_would_go(const struct tcb *t)
 {
     return may_send_data(t) && seq_lt(t->snd_nxt, t->snd_end) && sendable(t, UINT32_MAX) != 0;
+}
+
+/* The partial segment at the end of a super-segment: the whole ones before it are outstanding by
+ * then (MUST-17). */
+static bool tail_waits(const struct tcb *t)
+{
+    const uint32_t goes = TCP_F_FIN_QUEUED | TCP_F_OVERRIDE | TCP_F_RECORDS;
+    return !(t->opt.bits & TCP_OPT_NODELAY) && !(t->flags & goes) && !t->flight->nagle_small;
 }
 
 static enum la_reason data_reason(const struct tcb *t)
@@ -205,6 +218,9 @@ static struct tcp_plan plan_data(const struct tcb *t, uint32_t most)
         return nothing; /* RFC 6675 4, NextSeg(): what is lost goes before what is new */
     }
     uint32_t len = sendable(t, t->cc.cwnd);
+    if (t->flags & TCP_F_RECORDS) {
+        len = tcp_within_record(t, len, usable_window(t, t->cc.cwnd));
+    }
     if (len == 0) {
         return nothing;
     }
@@ -212,6 +228,8 @@ static struct tcp_plan plan_data(const struct tcb *t, uint32_t most)
     most = most > mss ? most - most % mss : mss;
     if (len > most) {
         len = most;
+    } else if (len > mss && tail_waits(t)) {
+        len -= len % mss;
     }
     struct tcp_plan plan = {
         .reason = data_reason(t), .seq = t->snd_nxt, .len = len, .flags = LA_TH_ACK};
@@ -250,8 +268,8 @@ static struct tcp_plan plan_mtu_probe(const struct tcb *t, uint32_t len)
 
 static struct tcp_plan plan_fin(const struct tcb *t)
 {
-    if (!(t->flags & TCP_F_FIN_QUEUED) || !may_send_data(t) || !seq_eq(t->snd_nxt, t->snd_end) ||
-        !t->flight || !t->flight->board.spare) {
+    if (!(t->flags & TCP_F_FIN_QUEUED) || !may_send_data(t) || !tcp_synchronized(t) ||
+        !seq_eq(t->snd_nxt, t->snd_end) || !t->flight || !t->flight->board.spare) {
         return nothing;
     }
     /* A window probe may have carried it before. */
@@ -289,15 +307,19 @@ static struct tcp_plan next_segment(const struct tcb *t, const struct tcp_env *e
 {
     struct tcp_plan plan = plan_reset(t);
     if (plan.reason == LA_NONE && t->state != LA_TCP_CLOSED) {
-        plan = plan_syn(t);
+        plan = t->state <= LA_TCP_SYN_RECEIVED ? tcp_plan_syn(t, env) : nothing;
+        if (most != 0 && (t->flags & TCP_F_SND_URG)) {
+            most = 1; /* who cuts a super-segment gives each part the pointer of the first */
+        }
         if (t->ecn && plan.reason == LA_NONE) {
             most = most != 0 && ecn_single(t->ecn) ? 1 : most;
             plan = plan_ecn_ack(t);
         }
-        if (plan.reason == LA_NONE && t->state >= LA_TCP_ESTABLISHED) {
+        bool open = t->state >= LA_TCP_ESTABLISHED || (t->flags & TCP_F_FASTOPENED);
+        if (plan.reason == LA_NONE && open) {
             plan = plan_retransmit(t, most);
             plan = plan.reason == LA_NONE ? plan_tail_probe(t) : plan;
-            plan = plan.reason == LA_NONE ? plan_probe(t) : plan;
+            plan = plan.reason == LA_NONE ? plan_probe(t, env) : plan;
             plan = plan.reason == LA_NONE ? plan_new(t, env, most) : plan;
             plan = plan.reason == LA_NONE ? plan_fin(t) : plan;
         }
@@ -312,7 +334,7 @@ struct tcp_plan tcp_next_segment(struct tcb *t, const struct tcp_env *env, uint3
     struct tcp_plan plan = next_segment(t, env, most);
     struct tcp_flight *f = t->flight;
     if (!f || f->pace.bps == 0 || plan.len == 0 || plan.reason == LA_RTX_PROBE ||
-        plan.reason == LA_PROBE_WINDOW) {
+        plan.reason == LA_PROBE_WINDOW || (plan.flags & LA_TH_SYN)) {
         return plan;
     }
     uint32_t budget = pace_budget(&f->pace, env->now_ns);
@@ -348,8 +370,11 @@ static void count_retransmission(struct tcb *t, uint32_t len)
 }
 
 /* The SYN, and when it left: the first round trip (RFC 6298 2.2; Karn, MUST-18). */
-static void syn_left(struct tcb *t, const struct tcp_env *env)
+static void syn_left(struct tcb *t, struct tcp_env *env, uint32_t len)
 {
+    if (t->extra) {
+        tcp_tfo_syn_left(t, env, len);
+    }
     if (seq_eq(t->snd_max, t->iss)) {
         t->syn_at_us = (uint32_t)(env->now_ns / 1000);
         t->flags |= TCP_F_SYN_TIMED;
@@ -360,8 +385,10 @@ static void syn_left(struct tcb *t, const struct tcp_env *env)
             t->flags |= TCP_F_SYN_RTX;
         }
     }
-    t->snd_nxt = seq_add(t->iss, 1);
-    t->snd_max = seq_max(t->snd_max, t->snd_nxt);
+    /* RFC 7413 4.2.2: SND.NXT includes the data. They go again from snd_nxt if they are not taken.
+     */
+    t->snd_nxt = seq_max(t->snd_nxt, seq_add(t->iss, 1));
+    t->snd_max = seq_max(t->snd_max, seq_add(t->iss, 1 + len));
 }
 
 static void text_left(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end)
@@ -371,9 +398,7 @@ static void text_left(struct tcb *t, struct tcp_env *env, const struct tcp_plan 
     }
     t->snd_max = seq_max(t->snd_max, end);
     if (plan->reason == LA_PROBE_WINDOW) {
-        /* SND.NXT stays: what is probed with goes again with what follows it. */
-        t->flags &= ~(uint32_t)TCP_F_PROBE;
-        return;
+        return; /* SND.NXT stays: what is probed with goes again with what follows it */
     }
     if (plan->reason == LA_RTX_PROBE || t->flight->probe_due) {
         bool again = seq_lt(plan->seq, t->snd_nxt);
@@ -396,6 +421,9 @@ static void text_left(struct tcb *t, struct tcp_env *env, const struct tcp_plan 
         t->last_send_ms = tcp_now_ms(env);
         bool full = tcp_in_flight(t) + t->mss > t->cc.cwnd;
         t->flags = full ? t->flags | TCP_F_CWND_USED : t->flags & ~(uint32_t)TCP_F_CWND_USED;
+        if (env->persona.growth != LA_GROWTH_FULL || t->flight->nagle_small) {
+            tcp_note_usage(t, end, plan->len, full);
+        }
     }
 }
 
@@ -407,7 +435,7 @@ static void sent_sequence(struct tcb *t, struct tcp_env *env, const struct tcp_p
         t->una_at_ns = env->now_ns;
     }
     if (plan->flags & LA_TH_SYN) {
-        syn_left(t, env);
+        syn_left(t, env, plan->len);
     } else {
         text_left(t, env, plan, seq_add(plan->seq, plan->len + fin));
     }
@@ -423,7 +451,8 @@ static void sent_sequence(struct tcb *t, struct tcp_env *env, const struct tcp_p
 void tcp_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan,
               const struct wire_tcp *h)
 {
-    bool super = plan->len > t->mss && plan->reason != LA_PROBE_MTU;
+    bool single = plan->reason == LA_PROBE_MTU || plan->reason == LA_SYN_DATA;
+    bool super = plan->len > t->mss && !single;
     t->segs_out += super ? (plan->len + t->mss - 1) / t->mss : 1;
     tcp_trace_segment(t, env, LA_TRACE_OUT, h, plan->len, plan->reason);
     if (plan->flags & LA_TH_RST) {
@@ -444,6 +473,9 @@ void tcp_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan,
     if (plan->reason == LA_PROBE_KEEPALIVE) {
         t->flags &= ~(uint32_t)TCP_F_KEEP_PROBE;
         return;
+    }
+    if (plan->reason == LA_PROBE_WINDOW) {
+        t->flags &= ~(uint32_t)TCP_F_PROBE;
     }
     if (plan->len != 0 || (plan->flags & (LA_TH_SYN | LA_TH_FIN))) {
         sent_sequence(t, env, plan);

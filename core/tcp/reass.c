@@ -241,6 +241,20 @@ struct la_buf *tcp_reass_pull(struct tcb *t, struct tcp_env *env)
     return list;
 }
 
+bool tcp_reass_overlap(const struct tcb *t, const struct la_buf *buf, struct wire_sack *twice)
+{
+    const struct tcp_reass *q = tcp_reass_of(t);
+    for (uint32_t i = 0; q && i < q->count; i++) {
+        seq32 left = seq_max(q->range[i].start, seq_of(buf->seq));
+        seq32 right = seq_min(q->range[i].end, buf_end(buf));
+        if (seq_lt(left, right)) {
+            *twice = (struct wire_sack){.left = left.v, .right = right.v};
+            return true;
+        }
+    }
+    return false;
+}
+
 uint8_t tcp_reass_sack(const struct tcb *t, struct wire_sack *blocks, uint8_t max)
 {
     const struct tcp_reass *q = tcp_reass_of(t);

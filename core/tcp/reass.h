@@ -45,6 +45,8 @@ void tcp_reass_keep_first(const struct tcb *t, struct la_buf *buf);
 struct la_buf *tcp_reass_pull(struct tcb *t, struct tcp_env *env);
 
 /* Fills in SACK blocks, the most recently received first; returns how many. */
+/* The first bytes of `buf` that are there already (RFC 2883 4.2); false: none. */
+bool tcp_reass_overlap(const struct tcb *t, const struct la_buf *buf, struct wire_sack *twice);
 uint8_t tcp_reass_sack(const struct tcb *t, struct wire_sack *blocks, uint8_t max);
 
 void tcp_reass_drop(struct tcb *t, struct tcp_env *env);

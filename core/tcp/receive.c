@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "tcp/decide.h"
 #include "tcp/path.h"
+#include "tcp/quick.h"
 
 /* 0: there are bytes; else why not: the end, an error, not yet. */
 static int64_t nothing_to_read(const struct tcb *t, bool *end)
@@ -80,6 +81,9 @@ static void have_read(struct tcb *t, struct tcp_env *env)
     urgent_read(t);
     tcp_tune_read(t, env);
     window_may_open(t, env);
+    if (t->extra) {
+        tcp_quick_read(t, env);
+    }
 }
 
 static int64_t peek_bytes(const struct tcb *t, uint8_t *to, size_t len)

@@ -116,7 +116,7 @@ static void take_back(struct tcb *t, struct tcp_env *env, enum la_reason why)
 
 /* RFC 4015 3.1, steps 0 and 11: the timeout came too early, so the round trip is longer than was
  * thought. The first sample of data that left after it counts. */
-static void adapt_rtt(struct tcb *t, const struct tcp_ack_news *n)
+static void adapt_rtt(struct tcb *t, const struct tcp_env *env, const struct tcp_ack_news *n)
 {
     struct tcp_flight *f = t->flight;
     if (!f->adapt || n->rtt_us == 0 || !seq_gt(t->snd_una, f->adapt_seq)) {
@@ -128,7 +128,8 @@ static void adapt_rtt(struct tcb *t, const struct tcp_ack_news *n)
     t->srtt_us8 = r.srtt_us8;
     t->rttvar_us4 = r.rttvar_us4;
     t->cc.srtt_us = r.srtt_us8 / 8;
-    t->rto_ms = tcp_rto_ms(rtt, t->opt.rto_min_ms, TCP_RTO_MAX_MS);
+    t->rto_ms =
+        tcp_rto_ms(rtt, env->persona.rto_var_min_ms, t->opt.rto_min_ms, env->persona.rto_max_ms);
 }
 
 /* RFC 4015 3.1, step 7: not a whole window at once into a network that has been silent; slow start
@@ -139,7 +140,7 @@ static void timeout_was_spurious(struct tcb *t, struct tcp_env *env, const struc
     f->adapt = true;
     f->adapt_seq = t->snd_nxt;
     take_back(t, env, LA_TIMEOUT_SPURIOUS);
-    uint32_t initial = cc_initial_window(t->mss);
+    uint32_t initial = tcp_initial_window(env, t->mss);
     uint32_t cwnd = tcp_in_flight(t) + (n->acked < initial ? n->acked : initial);
     if (!own_cwnd(t) && cwnd < t->cc.cwnd) {
         t->cc.ssthresh = t->cc.ssthresh > t->cc.cwnd ? t->cc.ssthresh : t->cc.cwnd;
@@ -244,14 +245,23 @@ static void proportional(struct tcb *t, const struct tcp_ack_news *n, bool first
     set_cwnd(t, flight + (n->partial && more < t->mss ? t->mss : more));
 }
 
+static bool used_up(const struct tcb *t, const struct tcp_env *env)
+{
+    if (env->persona.growth == LA_GROWTH_FULL) {
+        return (t->flags & TCP_F_CWND_USED) != 0;
+    }
+    const struct tcp_flight *f = t->flight;
+    return f->out_full || (t->cc.cwnd < t->cc.ssthresh && t->cc.cwnd / 2 < f->out_most);
+}
+
 /* RFC 5681 3.1: only an ACK of new data lets the window grow, and only when it was used up; RFC
  * 5682 2.1, step 2b: two new segments and no more. On a path that reorders half of the ACKs may be
  * of data behind a gap: there they are progress as well. */
-static bool may_grow(const struct tcb *t, const struct tcp_ack_news *n)
+static bool may_grow(const struct tcb *t, const struct tcp_env *env, const struct tcp_ack_news *n)
 {
     const struct tcp_flight *f = t->flight;
     bool progress = n->acked != 0 || (n->sacked != 0 && f->rack.reordering_seen);
-    return (t->flags & TCP_F_CWND_USED) && progress && !n->ended && !f->hold_rtx;
+    return used_up(t, env) && progress && !n->ended && !f->hold_rtx;
 }
 
 static void tell_congestion_control(struct tcb *t, struct tcp_env *env,
@@ -275,7 +285,7 @@ static void tell_congestion_control(struct tcb *t, struct tcp_env *env,
                          .sample_lost = s.lost,
                          .sample_app_limited = s.app_limited,
                          .round_start = s.round_start,
-                         .limited = may_grow(t, n),
+                         .limited = may_grow(t, env, n),
                          .ce = n->ce,
                          .paced = f->pace.bps != 0,
                          .no_sack = !(t->flags & TCP_F_SACK),
@@ -305,7 +315,7 @@ void tcp_repair(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n,
         tlp_rtt_sample(&f->tlp);
     }
     if (!nothing_wrong(t, n)) {
-        adapt_rtt(t, n);
+        adapt_rtt(t, env, n);
         tcp_check_reneging(t, env);
         ask_probe(t, env, n, seg);
         ask_undo(t, env, n, seg);
@@ -316,8 +326,8 @@ void tcp_repair(struct tcb *t, struct tcp_env *env, struct tcp_ack_news *n,
         tcp_mtu_judged(t, env, n);
     }
     if (t->phase != CC_OPEN && seq_ge(t->snd_una, f->recover)) {
+        n->ended = t->phase != CC_LOSS || env->persona.growth == LA_GROWTH_FULL;
         leave(t, env, widened);
-        n->ended = true;
     }
     if (n->lost != 0 && t->phase <= CC_CWR) {
         enter_recovery(t, env, n);
@@ -371,7 +381,8 @@ void tcp_repair_timeout(struct tcb *t, struct tcp_env *env)
     }
     bool recovering = t->phase == CC_RECOVERY || t->phase == CC_LOSS;
     bool fin = (t->flags & TCP_F_FIN_SENT) != 0;
-    frto_begin(&f->frto, t->snd_nxt, !fin && (!recovering || frto_waiting(&f->frto)));
+    bool ask = env->persona.frto && !fin && (!recovering || frto_waiting(&f->frto));
+    frto_begin(&f->frto, t->snd_nxt, ask);
     tcp_news_begin(t, &n);
     if (!recovering) {
         undo_begin(&f->undo); /* within a recovery it goes on */
@@ -414,7 +425,8 @@ void tcp_arm_probe(struct tcb *t, const struct tcp_env *env)
                              .outstanding = f->board.first != 0,
                              .probe_pending = f->tlp.outstanding || f->probe_due,
                              .sacked = f->board.sacked_bytes != 0};
-    if (!tlp_may_schedule(&q) || (t->flags & TCP_F_PERSIST) || t->rtx_at_ns == TCP_NEVER) {
+    if (!env->persona.tlp || !tlp_may_schedule(&q) || (t->flags & TCP_F_PERSIST) ||
+        t->rtx_at_ns == TCP_NEVER) {
         f->pto_at_ns = TCP_NEVER;
         return;
     }

@@ -22,10 +22,11 @@ struct tcp_rtt tcp_rtt_sample(struct tcp_rtt r, uint32_t sample_us)
     return r;
 }
 
-uint32_t tcp_rto_ms(struct tcp_rtt r, uint32_t min_ms, uint32_t max_ms)
+uint32_t tcp_rto_ms(struct tcp_rtt r, uint32_t var_min_ms, uint32_t min_ms, uint32_t max_ms)
 {
     /* RFC 6298 2.3: RTO = SRTT + max(G, 4 RTTVAR). */
-    uint64_t var_us = r.rttvar_us4 > CLOCK_US ? r.rttvar_us4 : CLOCK_US;
+    uint64_t least_us = var_min_ms != 0 ? (uint64_t)var_min_ms * 1000 : CLOCK_US;
+    uint64_t var_us = r.rttvar_us4 > least_us ? r.rttvar_us4 : least_us;
     uint64_t ms = (r.srtt_us8 / 8 + var_us + 999) / 1000;
     if (ms < min_ms) {
         ms = min_ms; /* 2.4 */

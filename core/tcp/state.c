@@ -7,6 +7,7 @@
 #include "tcp/tcp.h"
 
 #include "base/mem.h"
+#include "tcp/extra.h"
 #include "tcp/flight.h"
 #include "tcp/path.h"
 #include "tcp/reass.h"
@@ -132,6 +133,7 @@ void tcp_release(struct tcb *t, struct tcp_env *env)
     tcp_path_drop(t, env);
     tcp_reass_drop(t, env);
     tcp_ecn_drop(t, env);
+    tcp_extra_drop(t, env);
     buf_put_list(env->bufs, t->snd_head);
     buf_put_list(env->bufs, t->rcv_head);
     t->snd_head = t->snd_tail = NULL;

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include <lastack/frame.h>
+#include <lastack/persona.h>
 #include <lastack/tcp.h>
 #include <lastack/trace.h>
 
@@ -41,11 +42,12 @@
 
 #define TCP_NEVER UINT64_MAX
 
-/* RFC 6298: 2.1 (1 s at first), 2.4 (lower bound: the option rto_min_ms), 2.5 (upper bound). */
-#define TCP_RTO_INITIAL_MS 1000
-#define TCP_RTO_MAX_MS     60000
-#define TCP_RTO_MIN_MS     200 /* default of the option; Linux's choice, docs/deviations.md */
-#define TCP_DELACK_MS      40
+/* RFC 6298 2.4: the default of the option; Linux's choice, docs/deviations.md */
+#define TCP_RTO_MIN_MS 200
+#define TCP_DELACK_MS  40
+
+/* The longest round trip that an echoed timestamp is believed to tell. */
+#define TCP_RTT_MAX_MS 60000
 
 #define TCP_WINDOW_MAX (1U << 30) /* RFC 7323 2.3 */
 
@@ -77,27 +79,32 @@ enum tcp_flag {
     TCP_F_FIN_QUEUED = 0x0020, /* the application ended its sending side */
     TCP_F_FIN_SENT = 0x0040,
     TCP_F_FIN_RCVD = 0x0080,
-    TCP_F_APP_CLOSED = 0x0100,   /* la_tcp_close(): nobody will read any more */
-    TCP_F_RST_QUEUED = 0x0200,   /* a reset has to leave, then the block is gone */
-    TCP_F_PERSIST = 0x1000,      /* rtx_at is the persist timer */
-    TCP_F_PROBE = 0x2000,        /* a window probe has to leave */
-    TCP_F_KEEP_PROBE = 0x4000,   /* a keep-alive probe has to leave */
-    TCP_F_SYN_TIMED = 0x10000,   /* syn_at_us says when the SYN left, once (Karn: MUST-18) */
-    TCP_F_DSACK = 0x20000,       /* dsack has to be reported (RFC 2883) */
-    TCP_F_MORE = 0x40000,        /* the last send said that more follows */
-    TCP_F_OVERRIDE = 0x80000,    /* the override timer ran out (RFC 9293 3.8.6.2.1) */
-    TCP_F_SND_URG = 0x100000,    /* snd_up is ahead of snd_una */
-    TCP_F_RCV_URG = 0x200000,    /* rcv_up is ahead of what was read */
-    TCP_F_CWND_USED = 0x800000,  /* the congestion window was full when last sent */
-    TCP_F_FIN_KNOWN = 0x1000000, /* fin_seq is the sequence number of the peer's FIN */
-    TCP_F_SYN_RTX = 0x2000000,   /* the SYN was retransmitted: RFC 6298 5.7 */
-    TCP_F_R1 = 0x4000000,        /* retransmissions reached R1 and it was said */
-    TCP_F_RESERVED = 0x8000000,  /* the application writes behind the tail of the send queue */
+    TCP_F_APP_CLOSED = 0x0100,     /* la_tcp_close(): nobody will read any more */
+    TCP_F_RST_QUEUED = 0x0200,     /* a reset has to leave, then the block is gone */
+    TCP_F_SYN_WAITS = 0x400,       /* Fast Open: the SYN waits for the first data */
+    TCP_F_FASTOPENED = 0x800,      /* passive, in SYN-RECEIVED: data are exchanged already */
+    TCP_F_PERSIST = 0x1000,        /* rtx_at is the persist timer */
+    TCP_F_PROBE = 0x2000,          /* a window probe has to leave */
+    TCP_F_KEEP_PROBE = 0x4000,     /* a keep-alive probe has to leave */
+    TCP_F_SYN_TIMED = 0x10000,     /* syn_at_us says when the SYN left, once (Karn: MUST-18) */
+    TCP_F_DSACK = 0x20000,         /* dsack has to be reported (RFC 2883) */
+    TCP_F_MORE = 0x40000,          /* the last send said that more follows */
+    TCP_F_OVERRIDE = 0x80000,      /* the override timer ran out (RFC 9293 3.8.6.2.1) */
+    TCP_F_SND_URG = 0x100000,      /* snd_up is ahead of snd_una */
+    TCP_F_RCV_URG = 0x200000,      /* rcv_up is ahead of what was read */
+    TCP_F_CWND_USED = 0x800000,    /* the congestion window was full when last sent */
+    TCP_F_FIN_KNOWN = 0x1000000,   /* fin_seq is the sequence number of the peer's FIN */
+    TCP_F_SYN_RTX = 0x2000000,     /* the SYN was retransmitted: RFC 6298 5.7 */
+    TCP_F_R1 = 0x4000000,          /* retransmissions reached R1 and it was said */
+    TCP_F_RESERVED = 0x8000000,    /* the application writes behind the tail of the send queue */
+    TCP_F_PUSH_CALLS = 0x10000000, /* PUSH ends calls of the application (TCP_BUF_PUSHED) */
+    TCP_F_RECORDS = 0x20000000,    /* buffers of the send queue have TCP_BUF_RECORD */
 };
 
 struct tcp_reass;  /* reass.h */
 struct tcp_flight; /* flight.h */
 struct tcp_ecn;    /* ecn.h */
+struct tfo;        /* fastopen.h */
 
 /* Those of la_tcp_options that act on a connection, packed. */
 struct tcp_options {
@@ -126,6 +133,7 @@ struct tcp_options {
 #define TCP_OPT_MTU_PROBE   0x200
 #define TCP_OPT_SND_AUTO    0x400 /* sndbuf and rcvbuf follow the path (tune.c) */
 #define TCP_OPT_RCV_AUTO    0x800
+#define TCP_OPT_MAY_CUT     0x1000
 #define TCP_OPT_ECN         14 /* the two high bits: enum la_ecn */
 
 struct tcb {
@@ -137,6 +145,7 @@ struct tcb {
     uint8_t phase;  /* enum cc_phase: OPEN while nothing is wrong */
     uint32_t flags; /* enum tcp_flag */
     uint32_t todo;  /* enum tcp_todo */
+    uint32_t extra; /* struct tcp_extra (extra.h), 0: none is wanted */
     struct trace_ring *ring;
 
     /* receiving */
@@ -221,7 +230,9 @@ struct tcp_env {
     struct slab *flights, *runs; /* struct tcp_flight, struct run */
     struct slab *paths;          /* struct tcp_path */
     struct tcp_sizes sizes;
-    struct slab *ecns; /* struct tcp_ecn_slot */
+    struct slab *ecns;   /* struct tcp_ecn_slot */
+    struct slab *extras; /* struct tcp_extra */
+    struct tfo *tfo;     /* NULL: no Fast Open at all */
     struct trace *trace;
     struct prng *prng;
     struct sip_key isn_key; /* RFC 6528: secretkey */
@@ -230,6 +241,7 @@ struct tcp_env {
     const struct wire_sum_kernel *sum;
     uint32_t time_wait_ms; /* told in the trace when the wait begins */
     bool fast_path;
+    struct la_persona persona;
 };
 
 static inline uint32_t tcp_now_ms(const struct tcp_env *env)
@@ -237,8 +249,11 @@ static inline uint32_t tcp_now_ms(const struct tcp_env *env)
     return (uint32_t)(env->now_ns / 1000000);
 }
 
-/* In la_buf.flags: the segment had PSH. */
-#define TCP_BUF_PSH 0x80
+/* In la_buf.flags: the segment had PSH. In the send queue: a call ended with its last byte, a
+ * record did: no segment goes on behind it. */
+#define TCP_BUF_PSH    0x80
+#define TCP_BUF_PUSHED 0x80
+#define TCP_BUF_RECORD 0x40
 
 /* A segment that arrived: its header, and its payload in `buf` (data and len are the payload).
  * Merged (stack/merge.c): a list of buffers, linked by next, from contiguous segments whose headers

@@ -38,6 +38,10 @@ void tcp_establish(struct tcb *t, struct tcp_env *env, const struct tcp_segment 
 /* Takes the options of the peer's SYN (RFC 7323 2.2, RFC 2018 2, RFC 9293 3.7.1). */
 void tcp_take_syn_options(struct tcb *t, struct tcp_env *env, const struct wire_tcp *h);
 
+/* Steps 6 to 8 (arrives.c): URG, text and FIN of a segment whose ACK was taken. */
+void tcp_steps_from_urg(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
+                        enum la_reason *verdict);
+
 /* Step 7 (text.c): queues the payload; may take seg->buf. */
 void tcp_step_text(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
                    enum la_reason *verdict);
@@ -62,6 +66,18 @@ uint32_t tcp_current_mss(const struct tcb *t);
 /* `most`: payload the link takes in one piece (a super-segment), at least one MSS. Asks, in this
  * order: reset? SYN? retransmit? probe? data? FIN? ACK? Changes nothing but the timer of pacing. */
 struct tcp_plan tcp_next_segment(struct tcb *t, const struct tcp_env *env, uint32_t most);
+
+/* The SYN or SYN-ACK that is to leave (tfo.c). */
+struct tcp_plan tcp_plan_syn(const struct tcb *t, const struct tcp_env *env);
+
+/* Ends of calls and records in the send queue (calls_out.c): one was written up to here / how much
+ * of `len` may go in one segment, with `usable` bytes of window / does a call end where a segment
+ * ends, in `buf`? */
+void tcp_mark_end(struct tcb *t, const struct tcp_env *env, uint32_t flags);
+uint32_t tcp_within_record(const struct tcb *t, uint32_t len, uint32_t usable);
+bool tcp_call_ends(const struct la_buf *buf, seq32 end);
+/* New data left: what personas want to know of it. */
+void tcp_note_usage(struct tcb *t, seq32 end, uint32_t len, bool full);
 
 /* Are there new data that only the congestion window may hold back? */
 bool tcp_new_data_would_go(const struct tcb *t);
@@ -160,12 +176,22 @@ void tcp_abort(struct tcb *t, struct tcp_env *env, enum la_reason why);
 /* Room in the send buffer for the application. */
 uint32_t tcp_snd_room(const struct tcb *t);
 /* LA_EV_* that hold now. */
-uint32_t tcp_ready(const struct tcb *t);
+uint32_t tcp_ready(const struct tcb *t, const struct tcp_env *env);
+
+/* The initial window (RFC 6928 2, or what the persona says). */
+static inline uint32_t tcp_initial_window(const struct tcp_env *env, uint32_t mss)
+{
+    uint32_t bytes = env->persona.initial_window_segs * mss;
+    uint32_t bound = 2 * mss > 14600 ? 2 * mss : 14600;
+    return env->persona.initial_window_bytes && bytes > bound ? bound : bytes;
+}
 
 /* Do they make sense? */
 bool tcp_options_ok(const struct la_tcp_options *o);
 void tcp_options_pack(struct tcp_options *to, const struct la_tcp_options *from);
 void tcp_options_unpack(struct la_tcp_options *to, const struct tcp_options *from);
+/* Tells the congestion control what the persona asks of it. */
+void tcp_set_style(struct tcb *t, const struct tcp_env *env);
 /* Changes congestion control and pacing to what the options name. */
 void tcp_set_cc(struct tcb *t, const struct tcp_env *env);
 /* Recomputes the effective MSS after the path's MTU or an option changed. */

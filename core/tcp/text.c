@@ -4,6 +4,7 @@
 
 #include "tcp/decide.h"
 #include "tcp/path.h"
+#include "tcp/quick.h"
 #include "tcp/reass.h"
 
 /* 0 as long as the application does not read: MAY-8. */
@@ -71,12 +72,32 @@ static bool pull_early(struct tcb *t, struct tcp_env *env)
 
 static void acknowledge(struct tcb *t, struct tcp_env *env)
 {
-    uint32_t mss = t->rcv_mss;
-    if (tcp_ack_policy(t->rcv_unacked, mss) == TCP_ACK_NOW) {
+    uint32_t after = (uint32_t)env->persona.ack_segs * t->rcv_mss;
+    after -= env->persona.ack_partial ? t->rcv_mss - 1U : 0;
+    bool quick = (t->extra || env->persona.quick_acks) && tcp_quick_data(t, env);
+    if (quick || tcp_ack_policy(t->rcv_unacked, after) == TCP_ACK_NOW) {
         tcp_ack_now(t, LA_ACK_NOW);
     } else if (t->ack_at_ns == TCP_NEVER) {
-        tcp_arm(t, &t->ack_at_ns, env->now_ns + (uint64_t)t->opt.delack_ms * 1000000);
+        tcp_arm(t, &t->ack_at_ns, env->now_ns + (uint64_t)tcp_quick_delay_ms(t, env) * 1000000);
     }
+}
+
+/* RFC 2883 4.2: of a segment that repeats a part of what waits behind a gap, that part. */
+static void note_overlap(struct tcb *t, const struct la_buf *buf)
+{
+    if ((t->flags & (TCP_F_SACK | TCP_F_DSACK)) == TCP_F_SACK &&
+        tcp_reass_overlap(t, buf, &t->dsack)) {
+        t->flags |= TCP_F_DSACK;
+    }
+}
+
+/* What is longer than our SYN allowed was put together on the way, from segments that it did. */
+static uint16_t largest_segment(const struct tcb *t, uint32_t len)
+{
+    bool v4 = la_addr_is_v4(&t->key.raddr);
+    uint32_t most = tcp_advertised_mss(t->link_mtu, v4, t->opt.mss_max);
+    most = most > t->rcv_mss ? most : t->rcv_mss;
+    return (uint16_t)(len < most ? len : most);
 }
 
 void tcp_queue_in_order(struct tcb *t, struct tcp_env *env, struct la_buf *buf, uint32_t segs)
@@ -85,10 +106,11 @@ void tcp_queue_in_order(struct tcb *t, struct tcp_env *env, struct la_buf *buf, 
     uint32_t each = len / segs;
 
     if (each > t->rcv_mss) {
-        t->rcv_mss = (uint16_t)(each > UINT16_MAX ? UINT16_MAX : each);
+        t->rcv_mss = largest_segment(t, each);
     }
     t->rcv_unacked += len;
     if (t->reass) {
+        note_overlap(t, buf);
         tcp_reass_keep_first(t, buf);
     }
     append(t, env, buf);
@@ -102,10 +124,14 @@ void tcp_queue_in_order(struct tcb *t, struct tcp_env *env, struct la_buf *buf, 
 }
 
 /* Cuts the payload to the window. Left: bytes that came before; right: beyond what we offered. */
-static void trim(struct tcb *t, struct tcp_segment *seg)
+static void trim(struct tcb *t, const struct tcp_env *env, struct tcp_segment *seg)
 {
     struct la_buf *buf = seg->buf;
     seq32 edge = seq_max(t->rcv_adv, t->rcv_nxt);
+
+    if (env->persona.lenient_window && !t->rcv_head && seq_le(seg->seq, edge)) {
+        edge = seq_max(edge, seq_add(seg->seq, buf->len));
+    }
 
     if (seq_lt(seg->seq, t->rcv_nxt)) {
         uint32_t known = seq_len(seg->seq, t->rcv_nxt);
@@ -135,6 +161,7 @@ static void take_early(struct tcb *t, struct tcp_env *env, struct tcp_segment *s
     uint32_t right = buf->seq + buf->len;
 
     seg->buf = NULL;
+    note_overlap(t, buf);
     *verdict = tcp_reass_add(t, env, buf);
     if (*verdict == LA_TAKE_DATA_OLD && (t->flags & TCP_F_SACK)) {
         t->dsack = (struct wire_sack){.left = left, .right = right};
@@ -152,7 +179,7 @@ void tcp_step_text(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
         *verdict = LA_DROP_DATA_AFTER_FIN;
         return;
     }
-    trim(t, seg);
+    trim(t, env, seg);
     if (seg->buf->len == 0) {
         *verdict = LA_TAKE_DATA_OLD;
         tcp_ack_now(t, LA_ACK_DUPLICATE);

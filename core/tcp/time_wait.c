@@ -43,9 +43,11 @@ struct tcp_time_wait_verdict tcp_time_wait_arrives(const struct tcp_time_wait *w
          * Acknowledge it, and restart the 2 MSL timeout." */
         return (struct tcp_time_wait_verdict){TCP_TW_RESTART, LA_TAKE_FIN_AGAIN};
     }
-    /* An ACK without data is never answered: two ends in TIME-WAIT would answer each other. */
-    return (struct tcp_time_wait_verdict){seg->seg_len ? TCP_TW_ACK : TCP_TW_DROP,
-                                          LA_DROP_TIME_WAIT};
+    /* "If an incoming segment is not acceptable, an acknowledgment should be sent in reply". Behind
+     * the FIN nothing is, so only an ACK without data at RCV.NXT is: two ends in TIME-WAIT that
+     * agree on their numbers never answer each other. */
+    bool acceptable = seg->seg_len == 0 && seq_eq(seg->seq, w->rcv_nxt);
+    return (struct tcp_time_wait_verdict){acceptable ? TCP_TW_DROP : TCP_TW_ACK, LA_DROP_TIME_WAIT};
 }
 
 void tcp_time_wait_ack(const struct tcp_time_wait *w, const struct tcp_env *env, struct wire_tcp *h)

@@ -7,14 +7,16 @@
 #include "tcp/tcp.h"
 
 #include "tcp/decide.h"
+#include "tcp/fastopen.h"
 #include "tcp/flight.h"
+#include "tcp/quick.h"
 #include "tcp/rtt.h"
 
 #define R1_RETRANSMISSIONS 3   /* SHLD-10 */
 #define OVERRIDE_MS        200 /* RFC 9293 3.8.6.2.1: between 0.1 and 1 s */
 
 /* A peer that has answered probes for long may lose one or two: five in a row, a minute apart. */
-#define PERSIST_SILENCE_MS (5 * TCP_RTO_MAX_MS)
+#define PERSIST_SILENCE_RTOS 5
 
 static uint64_t ms_ns(uint64_t ms)
 {
@@ -37,6 +39,11 @@ static bool closed_window(const struct tcb *t)
     return t->state >= LA_TCP_ESTABLISHED && t->snd_wnd == 0;
 }
 
+static uint32_t backed_off_ms(const struct tcb *t, const struct tcp_env *env)
+{
+    return tcp_rto_backed_off(t->rto_ms, t->backoff, env->persona.rto_max_ms);
+}
+
 void tcp_arm_rtx(struct tcb *t, const struct tcp_env *env)
 {
     if (!tcp_outstanding(t) && !waits_unsent(t)) {
@@ -50,8 +57,9 @@ void tcp_arm_rtx(struct tcb *t, const struct tcp_env *env)
     if (t->rtx_at_ns != TCP_NEVER && persist == was) {
         return; /* RFC 6298 5.1: running already */
     }
-    uint32_t ms = tcp_rto_backed_off(t->rto_ms, t->backoff, TCP_RTO_MAX_MS); /* SHLD-29, SHLD-30 */
-    if (persist && t->snd_wnd != 0 && ms > OVERRIDE_MS && t->flight) {
+    uint32_t ms = backed_off_ms(t, env); /* SHLD-29, SHLD-30 */
+    bool override = !env->persona.override_rto && ms > OVERRIDE_MS;
+    if (persist && t->snd_wnd != 0 && override && t->flight) {
         ms = OVERRIDE_MS; /* the window is open: only silly-window avoidance or CORK holds back */
     }
     t->flags = persist ? t->flags | TCP_F_PERSIST : t->flags & ~(uint32_t)TCP_F_PERSIST;
@@ -126,16 +134,18 @@ static bool gave_up(struct tcb *t, struct tcp_env *env)
 /* RFC 6298 5.4 to 5.6; RFC 5681 3.1; RFC 6582 3.2, step 4. */
 static void retransmission_timeout(struct tcb *t, struct tcp_env *env)
 {
-    tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_RTX,
-             tcp_rto_backed_off(t->rto_ms, t->backoff, TCP_RTO_MAX_MS), t->backoff);
+    tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_RTX, backed_off_ms(t, env), t->backoff);
     t->rtx_timeouts++;
+    if (t->extra) {
+        tcp_tfo_silence(t, env, t->backoff, t->backoff >= t->opt.syn_retries);
+    }
     if (gave_up(t, env)) {
         return;
     }
     if (t->state >= LA_TCP_ESTABLISHED) {
         tcp_repair_timeout(t, env);
     } else {
-        t->snd_nxt = t->snd_una; /* the SYN goes again */
+        tcp_tfo_syn_due(t, env); /* the SYN goes again */
     }
     t->backoff = t->backoff < UINT8_MAX - 1 ? (uint8_t)(t->backoff + 1) : t->backoff; /* 5.5 */
     t->flags &= ~(uint32_t)TCP_F_SYN_TIMED;
@@ -156,12 +166,12 @@ static void persist_timeout(struct tcb *t, struct tcp_env *env)
         t->flags |= TCP_F_OVERRIDE;
         t->flags &= ~(uint32_t)TCP_F_MORE;
     } else {
-        tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_PERSIST,
-                 tcp_rto_backed_off(t->rto_ms, t->backoff, TCP_RTO_MAX_MS), t->backoff);
+        tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_PERSIST, backed_off_ms(t, env), t->backoff);
         t->flags |= TCP_F_PROBE;
         /* MUST-37: as long as probes are answered the connection stays; only silence counts. */
         uint32_t silent_ms = tcp_now_ms(env) - t->last_in_ms;
-        if (t->backoff >= t->opt.r2_retries && silent_ms > PERSIST_SILENCE_MS && gave_up(t, env)) {
+        if (t->backoff >= t->opt.r2_retries &&
+            silent_ms > PERSIST_SILENCE_RTOS * env->persona.rto_max_ms && gave_up(t, env)) {
             return;
         }
         t->backoff = t->backoff < 16 ? (uint8_t)(t->backoff + 1) : t->backoff;
@@ -241,6 +251,7 @@ void tcp_timeout(struct tcb *t, struct tcp_env *env)
         t->ack_at_ns = TCP_NEVER;
         tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_DELAYED_ACK, t->opt.delack_ms, 0);
         tcp_ack_now(t, LA_ACK_DELAYED);
+        tcp_quick_waited(t, env);
     }
     if (user_deadline(t) <= env->now_ns) {
         tcp_note(t, env, LA_TRACE_TIMER, LA_TIMEOUT_USER, t->opt.user_timeout_ms, 0);

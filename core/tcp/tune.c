@@ -3,6 +3,7 @@
 #include "tcp/path.h"
 
 #include "tcp/decide.h"
+#include "tcp/extra.h"
 #include "tcp/tcp.h"
 
 /* Nothing is measured before this part of the initial buffer has come: most connections stay
@@ -21,11 +22,15 @@ static uint32_t now_us(const struct tcp_env *env)
 
 uint32_t tcp_rcvbuf_first(const struct la_tcp_options *o, const struct tcp_env *env)
 {
-    return o->rcvbuf_bytes ? lesser(o->rcvbuf_bytes, TCP_WINDOW_MAX) : env->sizes.rcv_initial;
+    uint32_t most = o->window_clamp ? o->window_clamp : TCP_WINDOW_MAX;
+    return lesser(o->rcvbuf_bytes ? o->rcvbuf_bytes : env->sizes.rcv_initial, most);
 }
 
 uint8_t tcp_rcv_shift(const struct la_tcp_options *o, const struct tcp_env *env)
 {
+    if (env->persona.window_shift <= 14 && !o->rcvbuf_bytes) {
+        return env->persona.window_shift;
+    }
     return tcp_window_shift(o->rcvbuf_bytes ? lesser(o->rcvbuf_bytes, TCP_WINDOW_MAX)
                                             : env->sizes.rcv_max);
 }
@@ -78,7 +83,7 @@ static seq32 read_up_to(const struct tcb *t)
 /* A buffer that has grown before need not do so again from the first window on. */
 static void begin(struct tcb *t, const struct tcp_env *env, struct tcp_path *p)
 {
-    uint32_t first = cc_initial_window(t->rcv_mss);
+    uint32_t first = tcp_initial_window(env, t->rcv_mss);
     if (t->opt.rcvbuf > env->sizes.rcv_initial) {
         first = t->opt.rcvbuf / 2;
     }
@@ -105,7 +110,7 @@ void tcp_tune_arrived(struct tcb *t, struct tcp_env *env, const struct tcp_segme
     /* RFC 7323 4.1 for the receiver: a full segment was sent when the echoed ACK came, not when the
      * application wrote. */
     uint32_t age_ms = tcp_now_ms(env) + t->ts_offset - seg->h.tsecr;
-    if (seg->len >= t->rcv_mss && seg->h.tsecr != 0 && age_ms <= TCP_RTO_MAX_MS) {
+    if (seg->len >= t->rcv_mss && seg->h.tsecr != 0 && age_ms <= TCP_RTT_MAX_MS) {
         tune_rcv_echo(&p->rcv, seg->h.tsecr, age_ms * 1000);
     }
 }
@@ -122,6 +127,10 @@ void tcp_tune_read(struct tcb *t, struct tcp_env *env)
                            .rcvbuf = t->opt.rcvbuf,
                            .mss = t->rcv_mss,
                            .now_us = now_us(env)};
+    const struct tcp_extra *x = tcp_extra_of(t, env);
+    if (x && x->window_clamp != 0 && x->window_clamp < in.limits.cap) {
+        in.limits.cap = x->window_clamp;
+    }
     t->opt.rcvbuf = tune_rcv_read(&p->rcv, &in);
 }
 

@@ -3,9 +3,12 @@
 
 #include "base/mem.h"
 #include "tcp/decide.h"
+#include "tcp/extra.h"
+#include "tcp/fastopen.h"
 #include "tcp/flight.h"
 #include "tcp/isn.h"
 #include "tcp/path.h"
+#include "tcp/quick.h"
 #include "tcp/reass.h"
 
 /* ---- OPEN ----------------------------------------------------------------------------------- */
@@ -30,8 +33,9 @@ void tcp_init(struct tcb *t, struct tcp_env *env, const struct flow_key *key, ui
     t->conn = conn;
     t->state = LA_TCP_CLOSED;
     tcp_options_pack(&t->opt, o);
+    (void)tcp_extra_pack(t, env, o);
     t->ack_at_ns = t->rtx_at_ns = t->keep_at_ns = TCP_NEVER;
-    t->rto_ms = TCP_RTO_INITIAL_MS; /* RFC 6298 2.1 */
+    t->rto_ms = env->persona.rto_initial_ms; /* RFC 6298 2.1 */
     if (t->opt.bits & TCP_OPT_SND_AUTO) {
         t->opt.sndbuf = env->sizes.snd_initial;
     }
@@ -43,7 +47,7 @@ void tcp_init(struct tcb *t, struct tcp_env *env, const struct flow_key *key, ui
     t->cc.ops = cc_nth(t->opt.cc);
     tcp_set_mss(t, path_mtu);
     t->rcv_mss = t->mss;
-    t->cc.cwnd = cc_initial_window(t->mss);
+    t->cc.cwnd = tcp_initial_window(env, t->mss);
     t->cc.ssthresh = UINT32_MAX; /* RFC 5681 3.1: arbitrarily high */
     t->last_in_ms = t->last_send_ms = tcp_now_ms(env);
     t->una_at_ns = env->now_ns;
@@ -58,6 +62,7 @@ void tcp_set_cc(struct tcb *t, const struct tcp_env *env)
         if (t->flight) {
             mem_zero(t->flight->cc_state, sizeof(t->flight->cc_state));
             ops->begin(&t->cc, env->now_ns);
+            tcp_set_style(t, env);
         }
     }
     if (t->flight) {
@@ -73,7 +78,10 @@ void tcp_open(struct tcb *t, struct tcp_env *env)
     tcp_ecn_ask(t, env);
     tcp_note(t, env, LA_TRACE_CALL, LA_CALL_OPEN, 0, 0);
     tcp_set_state(t, env, LA_TCP_SYN_SENT, LA_CALL_OPEN);
-    t->todo |= TCP_DO_OUTPUT;
+    if (t->extra) {
+        tcp_tfo_open(t, env);
+    }
+    t->todo |= (t->flags & TCP_F_SYN_WAITS) ? 0 : TCP_DO_OUTPUT;
 }
 
 /* ---- SEND ----------------------------------------------------------------------------------- */
@@ -109,7 +117,7 @@ static int send_refused(const struct tcb *t)
 /* Unused bytes behind the tail of the send queue. Frames may refer to what stands before them. */
 static uint32_t chunk_room(const struct la_buf *tail)
 {
-    if (!tail || (tail->flags & BUF_LENT)) {
+    if (!tail || (tail->flags & (BUF_LENT | TCP_BUF_PUSHED | TCP_BUF_RECORD))) {
         return 0;
     }
     return (uint32_t)(tail->mem + tail->cap - (tail->data + tail->len));
@@ -158,6 +166,9 @@ static void data_queued(struct tcb *t, struct tcp_env *env, uint32_t len, uint32
     if (tcp_flight_get(t, env)) {
         note_app_limited(t);
     }
+    if (t->extra) {
+        tcp_quick_answers(t, env);
+    }
     if (idle && t->state >= LA_TCP_ESTABLISHED) {
         t->una_at_ns = env->now_ns; /* the user timeout counts from here */
         uint32_t idle_ms = tcp_now_ms(env) - t->last_send_ms;
@@ -173,6 +184,9 @@ static void data_queued(struct tcb *t, struct tcp_env *env, uint32_t len, uint32
         t->snd_up = t->snd_end;
     }
     tcp_arm_rtx(t, env); /* a closed window or CORK may hold it back */
+    if (t->flags & TCP_F_SYN_WAITS) {
+        tcp_tfo_go(t);
+    }
     t->todo |= TCP_DO_OUTPUT;
 }
 
@@ -183,6 +197,14 @@ int64_t tcp_send(struct tcb *t, struct tcp_env *env, const void *data, size_t le
         return refused;
     }
     uint32_t room = tcp_snd_room(t);
+    if (t->flags & TCP_F_SYN_WAITS) {
+        if (len == 0) {
+            tcp_tfo_go(t); /* it leaves without data */
+            return LA_EINPROGRESS;
+        }
+        uint32_t carries = tcp_tfo_room(t, env);
+        room = room < carries ? room : carries;
+    }
     size_t left = len < room ? len : room;
     const uint8_t *from = data;
     uint32_t queued = 0;
@@ -202,6 +224,9 @@ int64_t tcp_send(struct tcb *t, struct tcp_env *env, const void *data, size_t le
         from += n;
         left -= n;
         queued += n;
+    }
+    if (queued != 0 && (env->persona.push == LA_PUSH_WRITE || (flags & LA_SEND_RECORD))) {
+        tcp_mark_end(t, env, queued == len ? flags : flags & ~(uint32_t)LA_SEND_RECORD);
     }
     return queued == 0 && len != 0 ? LA_ENOBUFS : (int64_t)queued;
 }
@@ -274,7 +299,7 @@ static void queue_fin(struct tcb *t, struct tcp_env *env, enum la_reason why)
 {
     (void)tcp_flight_get(t, env);
     t->flags |= TCP_F_FIN_QUEUED;
-    t->flags &= ~(uint32_t)TCP_F_MORE;
+    t->flags &= ~(uint32_t)(TCP_F_MORE | TCP_F_SYN_WAITS);
     if (t->state == LA_TCP_ESTABLISHED) {
         tcp_set_state(t, env, LA_TCP_FIN_WAIT_1, why);
     }
@@ -359,19 +384,24 @@ void tcp_abort(struct tcb *t, struct tcp_env *env, enum la_reason why)
     }
 }
 
-uint32_t tcp_ready(const struct tcb *t)
+static bool writable(const struct tcb *t, const struct tcp_extra *x)
 {
+    uint32_t third = t->opt.sndbuf / 3;
+    return send_refused(t) == LA_OK && tcp_snd_room(t) >= (third ? third : 1) &&
+           (!x || x->unsent_most == 0 || seq_len(t->snd_nxt, t->snd_end) < x->unsent_most);
+}
+
+uint32_t tcp_ready(const struct tcb *t, const struct tcp_env *env)
+{
+    const struct tcp_extra *x = tcp_extra_of(t, env);
     uint32_t ev = 0;
     bool end = (t->flags & TCP_F_FIN_RCVD) != 0;
-    if (t->rcv_head || end || t->error) {
+    if ((t->rcv_head && (!x || t->rcv_queued >= x->rcv_lowat)) || end || t->error) {
         ev |= LA_EV_READABLE;
     }
-    if (tcp_synchronized(t)) {
-        ev |= LA_EV_CONNECTED;
-        if (send_refused(t) == LA_OK &&
-            tcp_snd_room(t) >= (t->opt.sndbuf / 3 ? t->opt.sndbuf / 3 : 1)) {
-            ev |= LA_EV_WRITABLE;
-        }
+    if (tcp_synchronized(t) || (t->flags & (TCP_F_SYN_WAITS | TCP_F_FASTOPENED))) {
+        ev |= tcp_synchronized(t) ? LA_EV_CONNECTED : 0;
+        ev |= writable(t, x) ? LA_EV_WRITABLE : 0;
     }
     ev |= end ? LA_EV_PEER_CLOSED : 0;
     ev |= t->error ? LA_EV_ERROR : 0;

@@ -17,7 +17,7 @@ _Static_assert(sizeof(struct origin) <= 28, "it fits over the shortest headers")
 
 void udp_endpoint_init(struct udp_endpoint *u, uint32_t rcv_max, uint32_t snd_max)
 {
-    *u = (struct udp_endpoint){.rcv_max = rcv_max, .snd_max = snd_max};
+    *u = (struct udp_endpoint){.rcv_max = rcv_max, .snd_max = snd_max, .ttl = UDP_TTL};
 }
 
 void udp_endpoint_clear(struct udp_endpoint *u, struct buf_pool *pool)

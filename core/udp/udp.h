@@ -28,6 +28,8 @@
 #define UDP_PAYLOAD_MAX_V4 (65535 - 20 - WIRE_UDP_HEADER)
 #define UDP_PAYLOAD_MAX_V6 (65535 - WIRE_UDP_HEADER)
 
+#define UDP_TTL 64 /* RFC 1122 3.2.1.7: configurable; RFC 1700's value */
+
 struct udp_endpoint {
     struct buf_queue rcv;
     struct buf_queue snd; /* as udp_build() made them; the stack sends from the head */
@@ -35,7 +37,8 @@ struct udp_endpoint {
     struct la_addr raddr; /* connected: the only one who may send to us */
     uint16_t rport;
     bool connected;
-    int32_t error; /* pending la_err, reported once (RFC 1122 4.1.3.3); 0: none */
+    uint8_t ttl, tos; /* of what is sent */
+    int32_t error;    /* pending la_err, reported once (RFC 1122 4.1.3.3); 0: none */
 };
 
 /* One datagram as IP hands it up: ip/ip.h struct ip_packet, in this folder's words. */

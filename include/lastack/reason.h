@@ -16,6 +16,7 @@
     X(NONE, EVENT, "", "no reason")                                                               \
     /* why a segment is sent */                                                                   \
     X(SYN, SEND, "RFC 9293 3.10.1", "first SYN: asks to open")                                    \
+    X(SYN_DATA, SEND, "RFC 7413 4.2.2", "first SYN, with data (Fast Open)")                       \
     X(SYN_AGAIN, SEND, "RFC 9293 3.8.1", "SYN again: no answer before the timeout")               \
     X(SYN_ACK, SEND, "RFC 9293 3.10.7.2", "answers the SYN")                                      \
     X(SYN_ACK_AGAIN, SEND, "RFC 9293 3.8.1", "SYN-ACK again: the third segment did not come")     \
@@ -75,6 +76,7 @@
     X(ND_ADVERT, SEND, "RFC 4861 7.2.4", "says which link-layer address is ours")                 \
     /* what an accepted packet was */                                                             \
     X(TAKE_SYN, TAKE, "RFC 9293 3.10.7.2", "SYN: half-open record made")                          \
+    X(TAKE_SYN_DATA, TAKE, "RFC 7413 4.2.2", "SYN with data and a valid cookie: data taken")      \
     X(TAKE_SYN_AGAIN, TAKE, "RFC 9293 3.10.7.4", "the SYN again")                                 \
     X(TAKE_SYN_ACK, TAKE, "RFC 9293 3.10.7.3", "the answer to our SYN")                           \
     X(TAKE_SYN_CROSSED, TAKE, "RFC 9293 3.10.7.3", "a SYN that crossed ours")                     \
@@ -142,6 +144,8 @@
     X(DROP_LISTEN_OTHER, DROP, "RFC 9293 3.10.7.2", "neither SYN, ACK nor RST at a listener")     \
     X(DROP_LISTEN_SYN_QUEUE, DROP, "RFC 4987 3.1", "too many half-open connections: SYN dropped") \
     X(DROP_LISTEN_ACCEPT_QUEUE, DROP, "RFC 4987 3.1", "too many connections wait for accept")     \
+    X(DROP_LISTEN_DEFERRED, DROP, "RFC 9293 3.8.1",                                               \
+      "the listener waits for data before it accepts")                                            \
     X(DROP_COOKIE, DROP, "RFC 4987 3.6", "the ACK carries no valid cookie")                       \
     X(DROP_HALF_OPEN, DROP, "RFC 9293 3.10.7.4", "not what a half-open connection waits for")     \
     X(DROP_SYN_SENT, DROP, "RFC 9293 3.10.7.3", "not what SYN-SENT waits for")                    \
@@ -196,6 +200,9 @@
     X(RENEGED, EVENT, "RFC 2018 8", "the peer dropped what it had SACKed")                        \
     X(MARKS_ANSWERED, EVENT, "RFC 3168 6.1.2", "the path marks our packets: the window shrinks")  \
     X(ECN_MANGLED, EVENT, "RFC 9768 3.2.2.3", "the path garbles ECN: packets go without now")     \
+    X(FASTOPEN_REFUSED, EVENT, "RFC 7413 4.1.3.1", "Fast Open did not work on this path")         \
+    X(FASTOPEN_BLACKHOLE, EVENT, "RFC 7413 4.1.3.1", "no answer after Fast Open: left alone")     \
+    X(FASTOPEN_RESET, EVENT, "RFC 7413 5.1", "reset before the handshake: counted for a while")   \
     X(SOFT_ERROR, EVENT, "RFC 9293 3.9.2.2", "a soft error was reported")                         \
     X(CLOCK_BACKWARDS, EVENT, "", "the clock went back: taken as the last time")                  \
     X(TRACE_LOST, EVENT, "", "trace records were lost: the rings were not drained in time")

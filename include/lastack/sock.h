@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <lastack/stack.h>
+#include <lastack/tcp.h>
 
 #pragma GCC visibility push(default)
 
@@ -31,7 +31,7 @@
 struct la_sock_table;
 
 /* Makes a table of at most `max` sockets (1 to LA_SOCK_MAX). All its memory is taken here, in one
- * piece, from `allocator`, which is copied: 16 bytes a socket, and 68 for each socket that needs
+ * piece, from `allocator`, which is copied: 16 bytes a socket, and 92 for each socket that needs
  * more than a handle. Those are stream sockets with options set before they are bound, connected or
  * listening, and connected datagram sockets: up to 256 + max / 16 at a time, LA_ENOBUFS beyond.
  * The stack must outlive the table. NULL: no memory, or `max` is out of range. */
@@ -109,17 +109,23 @@ int la_getpeername(struct la_sock_table *table, int fd, struct la_endpoint *remo
 
 /* ---- sending and receiving ------------------------------------------------------------------ */
 
-#define LA_MSG_OOB      0x0001 /* send: the last byte ends urgent data (RFC 9293 3.8.5) */
-#define LA_MSG_PEEK     0x0002 /* receive from a stream: leave the bytes in the queue */
-#define LA_MSG_TRUNC    0x0020 /* receive a datagram: return its whole length */
-#define LA_MSG_DONTWAIT 0x0040 /* taken and without effect: nothing waits here */
-#define LA_MSG_NOSIGNAL 0x4000 /* taken and without effect: there are no signals here */
-#define LA_MSG_MORE     0x8000 /* send on a stream: more follows, hold a partial segment back */
+#define LA_MSG_OOB      0x0001     /* send: the last byte ends urgent data (RFC 9293 3.8.5) */
+#define LA_MSG_PEEK     0x0002     /* receive from a stream: leave the bytes in the queue */
+#define LA_MSG_TRUNC    0x0020     /* receive a datagram: return its whole length */
+#define LA_MSG_DONTWAIT 0x0040     /* taken and without effect: nothing waits here */
+#define LA_MSG_NOSIGNAL 0x4000     /* taken and without effect: there are no signals here */
+#define LA_MSG_EOR      0x0080     /* send on a stream: no segment goes on behind the last byte */
+#define LA_MSG_MORE     0x8000     /* send on a stream: more follows, hold a partial segment back */
+#define LA_MSG_FASTOPEN 0x20000000 /* la_sendto() on a fresh stream: connects, with the data */
 
 /* Sends `len` bytes at `data`, which are copied; returns how many were taken: on a stream at least
  * 1 and maybe fewer than `len`, of a datagram all or nothing. `to` is needed by a datagram socket
  * without a peer and ignored by a stream; la_send() is la_sendto() without it. A datagram socket
  * without a port gets one.
+ * LA_MSG_FASTOPEN on a fresh or bound stream socket connects to `to` first: what the SYN carries is
+ * returned, or LA_EINPROGRESS when it carries nothing (no cookie yet, or `len` is 0). The same
+ * holds of the first send after TCP_FASTOPEN_CONNECT and a la_connect() that returned 0.
+ * LA_EALREADY: that has been done.
  * LA_EAGAIN: no room, or not yet connected; LA_ENOTCONN: no connection, or a datagram to nobody;
  * LA_EPIPE: after la_shutdown(WR), or after the connection's end was reported; LA_EMSGSIZE: no
  * datagram can be so long; the connection's error, once; LA_EAFNOSUPPORT; LA_ENOBUFS. */
@@ -194,6 +200,7 @@ la_handle la_sock_handle(const struct la_sock_table *table, int fd);
 #define LA_SO_OOBINLINE  10 /* always 1 */
 #define LA_SO_LINGER     13 /* struct la_linger */
 #define LA_SO_REUSEPORT  15 /* refused: LA_ENOPROTOOPT */
+#define LA_SO_RCVLOWAT   18 /* bytes from which on POLLIN holds */
 #define LA_SO_ACCEPTCONN 30 /* read: does it listen? */
 #define LA_SO_PROTOCOL   38 /* read: LA_IPPROTO_TCP or LA_IPPROTO_UDP */
 #define LA_SO_DOMAIN     39 /* read: LA_AF_* */
@@ -209,18 +216,27 @@ la_handle la_sock_handle(const struct la_sock_table *table, int fd);
 #define LA_IPV6_V6ONLY       26 /* no IPv4 through this socket; before la_bind() */
 #define LA_IPV6_TCLASS       67 /* as IP_TOS; -1: the default */
 
-#define LA_IPPROTO_TCP      6
-#define LA_TCP_NODELAY      1   /* Nagle's algorithm off (RFC 9293 3.7.4) */
-#define LA_TCP_MAXSEG       2   /* set: upper bound, 88 to 32767, 0: none; read: the one in force */
-#define LA_TCP_CORK         3   /* hold partial segments back */
-#define LA_TCP_KEEPIDLE     4   /* s, 1 to 32767 */
-#define LA_TCP_KEEPINTVL    5   /* s, 1 to 32767 */
-#define LA_TCP_KEEPCNT      6   /* 1 to 127 */
-#define LA_TCP_SYNCNT       7   /* SYNs after the first, 1 to 127 */
-#define LA_TCP_LINGER2      8   /* s in FIN-WAIT-2 after a close, 1 to 32767 */
-#define LA_TCP_INFO         11  /* read: struct la_tcp_info (tcp.h), not Linux's struct */
-#define LA_TCP_USER_TIMEOUT 18  /* ms, 0: by number of retransmissions (RFC 9293 3.8.3) */
-#define LA_TCP_ECN          256 /* enum la_ecn (tcp.h), before la_connect() or la_listen(); ours */
+#define LA_IPPROTO_TCP            6
+#define LA_TCP_NODELAY            1   /* Nagle's algorithm off (RFC 9293 3.7.4) */
+#define LA_TCP_MAXSEG             2   /* set: upper bound, 88 to 32767, 0: none; read: in force */
+#define LA_TCP_CORK               3   /* hold partial segments back */
+#define LA_TCP_KEEPIDLE           4   /* s, 1 to 32767 */
+#define LA_TCP_KEEPINTVL          5   /* s, 1 to 32767 */
+#define LA_TCP_KEEPCNT            6   /* 1 to 127 */
+#define LA_TCP_SYNCNT             7   /* SYNs after the first, 1 to 127 */
+#define LA_TCP_LINGER2            8   /* s in FIN-WAIT-2 after a close, 1 to 32767 */
+#define LA_TCP_DEFER_ACCEPT       9   /* s a listener waits for data before it accepts */
+#define LA_TCP_WINDOW_CLAMP       10  /* bytes, most of the window offered; 0: no bound */
+#define LA_TCP_INFO               11  /* read: struct la_tcp_info (tcp.h), not Linux's struct */
+#define LA_TCP_QUICKACK           12  /* acknowledge at once for a while; connected */
+#define LA_TCP_CONGESTION         13  /* the name of the congestion control, characters */
+#define LA_TCP_USER_TIMEOUT       18  /* ms, 0: by number of retransmissions (RFC 9293 3.8.3) */
+#define LA_TCP_FASTOPEN           23  /* listener: Fast Open connections pending at most; 0: off */
+#define LA_TCP_NOTSENT_LOWAT      25  /* bytes, POLLOUT only while fewer are unsent; 0: any */
+#define LA_TCP_FASTOPEN_CONNECT   30  /* la_connect() waits for data to send with the SYN */
+#define LA_TCP_FASTOPEN_NO_COOKIE 34  /* Fast Open without a cookie */
+#define LA_TCP_INQ                36  /* read: bytes to be received now, the end counts as one */
+#define LA_TCP_ECN                256 /* enum la_ecn, before la_connect() or la_listen(); ours */
 
 struct la_linger {
     int onoff;
@@ -240,6 +256,13 @@ int la_setsockopt(struct la_sock_table *table, int fd, int level, int name, cons
  * LA_ENOPROTOOPT: no such option for this socket. */
 int la_getsockopt(struct la_sock_table *table, int fd, int level, int name, void *value,
                   size_t *len);
+
+/* All options of a stream socket at once, for callers that have tables of their own: read, changed
+ * (as la_tcp_set_options() does), and those that sockets made from now on begin with, instead of
+ * la_tcp_options_init()'s. LA_EOPNOTSUPP: a datagram socket; LA_EINVAL: a value out of range. */
+int la_sock_get_options(struct la_sock_table *table, int fd, struct la_tcp_options *options);
+int la_sock_set_options(struct la_sock_table *table, int fd, const struct la_tcp_options *options);
+int la_sock_set_defaults(struct la_sock_table *table, const struct la_tcp_options *options);
 
 #pragma GCC visibility pop
 

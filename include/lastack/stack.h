@@ -27,6 +27,7 @@
 #include <lastack/addr.h>
 #include <lastack/err.h>
 #include <lastack/frame.h>
+#include <lastack/persona.h>
 #include <lastack/reason.h>
 #include <lastack/trace.h>
 
@@ -79,6 +80,8 @@ struct la_config {
      * most. No more than a quarter of memory_max. */
     uint32_t sndbuf_initial, rcvbuf_initial;
     uint32_t sndbuf_max, rcvbuf_max;
+
+    struct la_persona persona; /* where the RFCs leave a choice */
 };
 
 /* Fills in the defaults; the allocator and the seed are left zero and must be set. */
@@ -86,6 +89,16 @@ void la_config_init(struct la_config *config);
 
 /* Makes an instance, or NULL when the allocator has no memory or a field makes no sense. */
 struct la_stack *la_stack_create(const struct la_config *config, uint64_t now_ns);
+
+/* The choices of a stack that runs, and others from now on: what connections and listeners do next
+ * follows them, what their SYNs agreed on stays. Keys of Fast Open are changed with them. */
+void la_stack_persona(const struct la_stack *stack, struct la_persona *persona);
+int la_stack_set_persona(struct la_stack *stack, const struct la_persona *persona);
+
+/* Other sizes of buffers that are left to the stack (la_config), for connections made from now on.
+ */
+void la_stack_set_buffers(struct la_stack *stack, uint32_t sndbuf_initial, uint32_t sndbuf_max,
+                          uint32_t rcvbuf_initial, uint32_t rcvbuf_max);
 
 /* Frees everything. No segment is sent: abort connections first if peers should know. */
 void la_stack_destroy(struct la_stack *stack);

@@ -61,7 +61,17 @@ struct la_tcp_options {
     uint32_t half_open_max; /* listener: half-open connections */
     uint8_t cookies;        /* listener: enum la_cookies; 255: the stack's choice */
     bool pacing;            /* spread sending over the round trip; some controllers always do */
+    bool may_fragment;      /* IPv4: routers may cut the packets, which go without DF */
     uint8_t cc;             /* congestion control: la_cc_find(); 0: the default */
+
+    /* Rarely wanted. A connection with one of these has memory for them. */
+    uint32_t unsent_most;    /* writable only while fewer bytes are queued and unsent; 0: any */
+    uint32_t window_clamp;   /* the window offered is never larger; 0: no bound */
+    uint32_t rcv_lowat;      /* readable from so many bytes on; 0 and 1: from the first */
+    uint32_t defer_accept_s; /* listener: accepted when data came, or after so long; 0: at once */
+    uint32_t fastopen_qlen;  /* listener: Fast Open connections in SYN-RECEIVED; 0: it is off */
+    bool fastopen;           /* active: the SYN carries the first data if it may (RFC 7413) */
+    bool fastopen_no_cookie; /* both sides: without a cookie (RFC 7413 6.3) */
 };
 void la_tcp_options_init(struct la_tcp_options *options);
 
@@ -75,7 +85,10 @@ int la_cc_find(const char *name);
 /* Active OPEN (RFC 9293 3.9.1.1). `local` NULL or partly zero: the stack chooses the address by
  * the route (MUST-44) and the port by RFC 6056. The handle comes back at once; CONNECTED or ERROR
  * follows. LA_EADDRNOTAVAIL: no such local address, or no free 4-tuple is left; LA_EADDRINUSE;
- * LA_ENETUNREACH: no route; LA_EINVAL: the remote address cannot be one (MUST-46). */
+ * LA_ENETUNREACH: no route; LA_EINVAL: the remote address cannot be one (MUST-46).
+ * With options->fastopen the SYN waits for the first la_tcp_send() and carries its data, if the
+ * stack's persona allows it, the server's cookie is known and the path is not in doubt; info says
+ * `syn_waits`. Otherwise it leaves at once, and asks for a cookie (RFC 7413 4.2). */
 int la_tcp_open(struct la_stack *stack, const struct la_endpoint *local,
                 const struct la_endpoint *remote, const struct la_tcp_options *options,
                 la_handle *handle);
@@ -105,10 +118,12 @@ int la_tcp_accept(struct la_stack *stack, la_handle listener, la_handle *handle)
 
 #define LA_SEND_MORE   1 /* more follows: hold back a partial segment (CORK for this call) */
 #define LA_SEND_URGENT 2 /* the last byte is the end of urgent data (RFC 9293 3.8.5) */
+#define LA_SEND_RECORD 4 /* the last byte ends a record: no segment goes on behind it */
 #define LA_RECV_PEEK   1 /* leave the bytes in the queue */
 
 /* Copies bytes into the send buffer; returns how many (at least 1), LA_EAGAIN when there is no
- * room, LA_EPIPE after shutdown, or the connection's error. */
+ * room, LA_EPIPE after shutdown, or the connection's error. While the SYN waits (Fast Open) it
+ * takes what the SYN carries, and `len` 0 lets it leave without data. */
 int64_t la_tcp_send(struct la_stack *stack, la_handle handle, const void *data, size_t len,
                     uint32_t flags);
 
@@ -158,6 +173,9 @@ enum la_mtu_state {
     LA_MTU_COMPLETE,  /* found, or never doubted */
     LA_MTU_ERROR      /* not even the base size arrives */
 };
+
+/* What congestion control is about, numbered as Linux does. */
+enum la_ca_state { LA_CA_OPEN, LA_CA_DISORDER, LA_CA_CWR, LA_CA_RECOVERY, LA_CA_LOSS };
 
 /* STATUS (RFC 9293 3.10.6): a snapshot of the control block. */
 struct la_tcp_info {
@@ -212,10 +230,26 @@ struct la_tcp_info {
     uint32_t ce_acked;          /* ours that did, as the peer counts them; classic: ACKs with ECE */
     uint32_t ce_acked_bytes;    /* payload of them; classic: acknowledged with ECE */
     uint32_t time_wait_left_ms; /* state TIME-WAIT: until port and resources are free */
+    uint8_t ca_state;           /* enum la_ca_state (tcpi_ca_state) */
+    uint16_t reordering;        /* segments by which the path was seen to reorder, 3 at least */
+    uint32_t delivered;         /* segments delivered, SYN included (tcpi_delivered) */
+    uint32_t delivered_ce;      /* of them, those that met congestion */
+    uint32_t data_segs_in; /* at least so many with payload; super-segments count their parts */
+    uint32_t data_segs_out;
+    uint32_t last_data_in_ms; /* since data arrived */
+    uint32_t last_ack_in_ms;  /* since an ACK arrived */
+    uint64_t busy_us;         /* something was outstanding or queued, since it last was idle long */
+    uint64_t rwnd_limited_us; /* of these: the peer's window held data back */
+    uint64_t sndbuf_limited_us; /* the send buffer was full and the network could have taken more */
+    bool syn_waits;             /* Fast Open: the SYN waits for data */
+    bool syn_data;              /* data of the SYN were taken (TCPI_OPT_SYN_DATA) */
     int32_t error;              /* la_err that ended it, or 0 */
     int32_t soft_error;         /* why delivery is in doubt, or 0 (RFC 9293 3.9.1.8) */
     const char *cc;             /* name of the congestion control */
+    uint32_t accept_waiting;    /* listener: connections that wait for la_tcp_accept() */
+    uint32_t accept_total;      /* listener: that ever did, modulo 2^32 */
 };
+/* Of a listener or a bound handle only `local`, `state`, `cc` and the last two say something. */
 int la_tcp_info(struct la_stack *stack, la_handle handle, struct la_tcp_info *info);
 
 /* Reads and changes options while the connection lives; what cannot change any more (window
@@ -223,6 +257,11 @@ int la_tcp_info(struct la_stack *stack, la_handle handle, struct la_tcp_info *in
 int la_tcp_get_options(struct la_stack *stack, la_handle handle, struct la_tcp_options *options);
 int la_tcp_set_options(struct la_stack *stack, la_handle handle,
                        const struct la_tcp_options *options);
+
+/* Acknowledges at once for a while, beginning with what waits / goes back to delayed ACKs that wait
+ * for an answer to ride on (TCP_QUICKACK). Returns whether it was on before, `on` negative: asks.
+ */
+int la_tcp_quick_ack(struct la_stack *stack, la_handle handle, int on);
 
 /* Stores a value that comes back in every event of the handle. */
 int la_tcp_set_user(struct la_stack *stack, la_handle handle, uint64_t user);

@@ -22,6 +22,10 @@ int64_t la_udp_send(struct la_stack *stack, la_handle handle, const struct la_en
 int64_t la_udp_recv(struct la_stack *stack, la_handle handle, struct la_endpoint *from, void *data,
                     size_t len);
 
+/* TTL or hop limit (1 to 255) and DS field, without the two ECN bits, of what is sent from now on
+ * (RFC 1122 4.1.4); 64 and 0 at first. LA_EINVAL: a number out of range. */
+int la_udp_set_ip(struct la_stack *stack, la_handle handle, uint8_t ttl, uint8_t tos);
+
 /* The endpoint's local address and port. */
 int la_udp_local(struct la_stack *stack, la_handle handle, struct la_endpoint *local);
 

@@ -80,6 +80,8 @@ void tcp_begin(struct tcp_harness *h, uint32_t iss, uint32_t irs, bool v4, bool 
     slab_init(&h->ecns, &h->memory, LA_MEM_CONNECTIONS, TCP_ECN_BYTES, 8, 4);
     slab_init(&h->runs, &h->memory, LA_MEM_RECOVERY, sizeof(struct run), 64, 1U << 20);
     slab_init(&h->paths, &h->memory, LA_MEM_RECOVERY, sizeof(struct tcp_path), 8, 4);
+    slab_init(&h->extras, &h->memory, LA_MEM_CONNECTIONS, sizeof(struct tcp_extra), 8, 4);
+    tfo_init(&h->tfo, &h->memory);
     assert_int_equal(trace_init(&h->trace, &h->memory, 4), 0);
     prng_seed(&h->prng, seed);
     h->env = (struct tcp_env){
@@ -92,6 +94,8 @@ void tcp_begin(struct tcp_harness *h, uint32_t iss, uint32_t irs, bool v4, bool 
                   .rcv_initial = 100000,
                   .rcv_max = 1 << 28},
         .ecns = &h->ecns,
+        .extras = &h->extras,
+        .tfo = &h->tfo,
         .trace = &h->trace,
         .prng = &h->prng,
         .isn_key = {1, 2},
@@ -100,6 +104,8 @@ void tcp_begin(struct tcp_harness *h, uint32_t iss, uint32_t irs, bool v4, bool 
         .sum = wire_sum_choose(),
         .fast_path = fast_path,
     };
+    la_persona_init(&h->env.persona);
+    tfo_set_keys(&h->tfo, &h->env.persona, (struct sip_key){5, 6});
     h->v4 = v4;
     h->key = (struct flow_key){.lport = 40000, .rport = 80};
     h->key.laddr = v4 ? la_addr_v4(10, 0, 0, 1) : (struct la_addr){{0xfd, [15] = 1}};
@@ -135,6 +141,8 @@ void tcp_finish(struct tcp_harness *h)
     slab_destroy(&h->paths);
     assert_int_equal(h->ecns.used, 0);
     slab_destroy(&h->ecns);
+    slab_destroy(&h->extras);
+    tfo_destroy(&h->tfo);
     trace_destroy(&h->trace);
     buf_pool_destroy(&h->pool);
     assert_int_equal(h->memory.held, 0);

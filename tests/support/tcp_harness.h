@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "support/core_memory.h"
+#include "tcp/fastopen.h"
 #include "tcp/flight.h"
 #include "tcp/listen.h"
 #include "tcp/path.h"
@@ -64,7 +65,8 @@ struct tcp_harness {
     struct test_memory tm;
     struct memory memory;
     struct buf_pool pool;
-    struct slab flights, runs, paths, ecns;
+    struct slab flights, runs, paths, ecns, extras;
+    struct tfo tfo;
     struct trace trace;
     struct prng prng;
     struct tcp_env env;

@@ -111,7 +111,7 @@ static void check_segment(struct tcp_harness *h, const struct tcb *before, const
     if (w->options & WIRE_TCP_TS) {
         h->tsval_seen = w->tsval;
     }
-    if (h->most == 0 && !garbage) {
+    if (h->most == 0 && !garbage && !syn) {
         uint32_t most = reason == LA_PROBE_MTU ? t->link_mtu : t->mss;
         if (w->options & WIRE_TCP_SACK) { /* RFC 9293 MUST-16 */
             most -= 4 + 8U * w->sack_n;
@@ -123,7 +123,7 @@ static void check_segment(struct tcp_harness *h, const struct tcb *before, const
     }
     /* New data stay in the peer's window (but for a probe) and in the congestion window. */
     seq32 end = seq_of(w->seq + len);
-    if (len != 0 && !garbage && seq_gt(end, before->snd_max) && reason != LA_PROBE_WINDOW) {
+    if (len != 0 && !garbage && !syn && seq_gt(end, before->snd_max) && reason != LA_PROBE_WINDOW) {
         uint32_t flight = seq_len(before->snd_una, end);
         assert_true(flight <= before->snd_wnd);
         if (reason != LA_RTX_PROBE) { /* RFC 8985 7.3 */
@@ -169,7 +169,8 @@ static bool flush_one(struct tcp_harness *h)
     uint32_t payload = len - parsed.hdr_len;
     check_segment(h, &before, &parsed, payload, plan.reason);
     if (plan.reason != LA_PROBE_KEEPALIVE) {
-        check_payload(h, p + parsed.hdr_len, parsed.seq - h->iss, payload);
+        uint32_t first = parsed.seq - h->iss + ((parsed.flags & LA_TH_SYN) ? 1 : 0);
+        check_payload(h, p + parsed.hdr_len, first, payload);
     }
     struct tcp_out *o = tcp_push_out(h);
     o->h = parsed;

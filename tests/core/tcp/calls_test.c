@@ -64,8 +64,8 @@ static void receive_in_every_state(struct tcp_harness *h)
     for (unsigned i = 0; i < STATES; i++) {
         tcp_to_state(h, states[i]);
         assert_int_equal(tcp_hear(h, 10), want[i]);
-        assert_int_equal((tcp_ready(&h->t) & LA_EV_READABLE) != 0, want[i] == 0);
-        assert_int_equal((tcp_ready(&h->t) & LA_EV_PEER_CLOSED) != 0, want[i] == 0);
+        assert_int_equal((tcp_ready(&h->t, &h->env) & LA_EV_READABLE) != 0, want[i] == 0);
+        assert_int_equal((tcp_ready(&h->t, &h->env) & LA_EV_PEER_CLOSED) != 0, want[i] == 0);
         tcp_again(h);
     }
 }

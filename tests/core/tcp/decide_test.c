@@ -137,7 +137,7 @@ static void ack_policy(void **state)
             enum tcp_ack_policy want = bytes == 0         ? TCP_ACK_NONE
                                        : bytes >= 2 * mss ? TCP_ACK_NOW
                                                           : TCP_ACK_DELAY;
-            assert_int_equal(tcp_ack_policy(bytes, mss), want);
+            assert_int_equal(tcp_ack_policy(bytes, 2 * mss), want);
         }
     }
 }

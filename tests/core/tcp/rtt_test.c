@@ -26,7 +26,7 @@ static void first_sample(void **state)
         assert_int_equal(r.rttvar_us4 / 4, samples[i] / 2);
         double var = samples[i] * 2.0 > 1000 ? samples[i] * 2.0 : 1000;
         double want = (samples[i] + var) / 1000;
-        double got = tcp_rto_ms(r, 0, UINT32_MAX);
+        double got = tcp_rto_ms(r, 0, 0, UINT32_MAX);
         assert_true(got >= want && got < want + 1.001);
     }
 }
@@ -56,12 +56,12 @@ static void extremes(void **state)
     assert_int_not_equal(r.srtt_us8, 0); /* it is a sample */
     for (unsigned i = 0; i < 100; i++) {
         r = tcp_rtt_sample(r, i % 2 ? 0 : UINT32_MAX);
-        assert_in_range(tcp_rto_ms(r, 200, 60000), 200, 60000);
+        assert_in_range(tcp_rto_ms(r, 0, 200, 60000), 200, 60000);
     }
     for (unsigned i = 0; i < 300; i++) {
         r = tcp_rtt_sample(r, 0);
     }
-    assert_in_range(tcp_rto_ms(r, 0, 60000), 1, 2);
+    assert_in_range(tcp_rto_ms(r, 0, 0, 60000), 1, 2);
 }
 
 /* 2.4, 2.5. */
@@ -69,9 +69,9 @@ static void bounds(void **state)
 {
     struct tcp_rtt small = tcp_rtt_sample((struct tcp_rtt){0}, 10);
     struct tcp_rtt large = tcp_rtt_sample((struct tcp_rtt){0}, 100000000);
-    assert_int_equal(tcp_rto_ms(small, 200, 60000), 200);
-    assert_int_equal(tcp_rto_ms(small, 1000, 60000), 1000);
-    assert_int_equal(tcp_rto_ms(large, 200, 60000), 60000);
+    assert_int_equal(tcp_rto_ms(small, 0, 200, 60000), 200);
+    assert_int_equal(tcp_rto_ms(small, 0, 1000, 60000), 1000);
+    assert_int_equal(tcp_rto_ms(large, 0, 200, 60000), 60000);
 }
 
 /* 5.5: doubled, and bounded. */

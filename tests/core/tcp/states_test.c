@@ -289,7 +289,7 @@ static void urgent_in_every_state(struct tcp_harness *h)
         assert_int_equal(told, c <= FW2);
         if (told) {
             assert_int_equal(tcp_peer_rel(h, h->t.rcv_up), nxt + 25);
-            assert_true(tcp_ready(&h->t) & LA_EV_URGENT);
+            assert_true(tcp_ready(&h->t, &h->env) & LA_EV_URGENT);
         }
         tcp_again(h);
     }

@@ -358,9 +358,88 @@ static void test_seglen(void **state)
     assert_int_equal(wire_tcp_seglen(&h, 0), 2);
 }
 
+/* RFC 7413 4.1.1: cookies of 0, or 4 to 16 bytes and even, on a SYN alone; anything else is
+ * ignored.
+ */
+static void test_fastopen(void **state)
+{
+    for (unsigned kind = 0; kind < 2; kind++) {
+        for (uint8_t len = 0; len <= 20; len++) {
+            for (unsigned syn = 0; syn < 2; syn++) {
+                uint8_t p[60] = {[12] = 0xf0, [13] = syn ? 0x02 : 0x10};
+                uint8_t *o = p + 20;
+                struct wire_tcp h;
+                *o++ = kind ? 254 : 34;
+                *o++ = (uint8_t)(len + (kind ? 4 : 2));
+                if (kind) {
+                    *o++ = 0xf9;
+                    *o++ = 0x89;
+                }
+                for (uint8_t i = 0; i < len; i++) {
+                    *o++ = (uint8_t)(i + 1);
+                }
+                assert_true(wire_tcp_parse(p, sizeof(p), &h));
+                bool valid = syn && (len == 0 || (len >= 4 && len <= 16 && len % 2 == 0));
+                uint16_t want = kind ? WIRE_TCP_FASTOPEN_EXP : WIRE_TCP_FASTOPEN;
+                assert_int_equal(h.options, valid ? want : 0);
+                if (valid) {
+                    assert_int_equal(h.fastopen_n, len);
+                    assert_true(len == 0 || h.fastopen[len - 1] == len);
+                }
+            }
+        }
+    }
+}
+
+/* Any SYN in either order of options is written and read back; what has no room is left away, and
+ * nothing is ever longer than a header can be. */
+static void test_syn_orders(void **state)
+{
+    struct prng random = random_from(7);
+    for (unsigned i = 0; i < 20000; i++) {
+        uint8_t plain = (uint8_t)(prng_u32(&random) & (WIRE_TCP_MSS | WIRE_TCP_WSCALE |
+                                                       WIRE_TCP_TS | WIRE_TCP_SACK_OK));
+        struct wire_tcp h = random_header(&random, plain, 1), back;
+        h.flags = LA_TH_SYN;
+        h.syn_order = (uint8_t)(i & 1);
+        if (i & 2) {
+            h.options |= (i & 4) ? WIRE_TCP_FASTOPEN : WIRE_TCP_FASTOPEN_EXP;
+            h.fastopen_n = (uint8_t)(2 * prng_below(&random, 9));
+            h.fastopen_n = h.fastopen_n == 2 ? 0 : h.fastopen_n;
+            memset(h.fastopen, 0xa5, sizeof(h.fastopen));
+        }
+        if ((i & 8) && h.syn_order == 0) {
+            h.options |= WIRE_TCP_ECN0;
+            h.ecn_n = WIRE_ECN_MAX;
+        }
+        uint8_t p[WIRE_TCP_HEADER_MAX];
+        size_t size = wire_tcp_size(&h);
+        assert_true(size <= sizeof(p) && size % 4 == 0);
+        assert_int_equal(wire_tcp_emit(p, &h), size);
+        assert_true(wire_tcp_parse(p, size, &back));
+        assert_int_equal(back.options & plain, plain);
+        assert_int_equal(back.options & ~h.options, 0);
+        if (back.options & (WIRE_TCP_FASTOPEN | WIRE_TCP_FASTOPEN_EXP)) {
+            assert_int_equal(back.fastopen_n, h.fastopen_n);
+            assert_memory_equal(back.fastopen, h.fastopen, h.fastopen_n);
+        }
+        assert_int_equal((plain & WIRE_TCP_TS) ? back.tsval : 0,
+                         (plain & WIRE_TCP_TS) ? h.tsval : 0);
+    }
+    /* FreeBSD's: mss, nop, wscale, sackOK, timestamps. */
+    struct wire_tcp h = {.flags = LA_TH_SYN,
+                         .options = WIRE_TCP_MSS | WIRE_TCP_WSCALE | WIRE_TCP_TS | WIRE_TCP_SACK_OK,
+                         .syn_order = LA_SYN_MSS_WS_SACK_TS};
+    static const uint8_t kinds[] = {2, 4, 0, 0, 1, 3, 3, 0, 4, 2, 8, 10};
+    uint8_t p[WIRE_TCP_HEADER_MAX];
+    assert_int_equal(wire_tcp_emit(p, &h), 40);
+    assert_memory_equal(p + 20, kinds, sizeof(kinds));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fastopen),        cmocka_unit_test(test_syn_orders),
         cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_layout),
         cmocka_unit_test(test_truncated),       cmocka_unit_test(test_flags_and_window),
         cmocka_unit_test(test_alignment),       cmocka_unit_test(test_unknown),
