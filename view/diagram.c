@@ -180,7 +180,7 @@ static bool run_admits(struct la_diagram *d, struct diagram_conn *c, enum diagra
     run->last_ns = r->time_ns > run->first_ns ? r->time_ns : run->first_ns;
     run->segments[way]++;
     run->bytes[way] += r->len;
-    run->again += !way && diagram_is_again(r->reason);
+    run->again += !way && lane_is_again(r->reason);
     run->dropped += way && is_refused(r);
     return false;
 }
@@ -215,7 +215,7 @@ static enum diagram_weight segment_weight(const struct diagram_conn *c,
 {
     bool sure;
 
-    if (is_refused(r) || diagram_is_again(r->reason))
+    if (is_refused(r) || lane_is_again(r->reason))
         return (r->flags & (LA_TH_SYN | LA_TH_FIN | LA_TH_RST)) != 0 ? WEIGHT_TURN : WEIGHT_TROUBLE;
     if ((r->flags & (LA_TH_SYN | LA_TH_FIN | LA_TH_RST)) != 0 || !c->state_known ||
         state_shown_by(r) != c->state || view_peer_state(&c->peer, &sure) != c->peer_state)

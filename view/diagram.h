@@ -1,13 +1,14 @@
-/* The sequence diagram, inside.
+/* The live sequence diagram of one end, inside. (Of two ends, when all is over: chart.h.)
  *
  * diagram.c decides what is drawn: it follows the connections, looks a few records ahead so that
  * a change of state is told once, and sums up long runs of data. draw.c decides how it looks: it
- * turns one decision into lines. A second form of output (SVG, Mermaid) replaces draw.c. */
+ * turns one decision into lines, with the arrows and labels of lane.h. */
 #ifndef VIEW_DIAGRAM_H
 #define VIEW_DIAGRAM_H
 
 #include <lastack/view.h>
 
+#include "lane.h"
 #include "peer.h"
 #include "text.h"
 
@@ -67,9 +68,6 @@ struct la_diagram {
     bool any;         /* a line has been drawn */
     uint64_t heard;
 };
-
-/* Sent before, by this end or the peer. */
-bool diagram_is_again(enum la_reason reason);
 
 void diagram_layout_init(struct diagram_layout *l, unsigned columns);
 void diagram_draw_segment(struct la_diagram *d, struct diagram_conn *c,

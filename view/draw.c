@@ -1,4 +1,4 @@
-/* How a diagram looks as text.
+/* How a diagram looks as text (its arrows: lane.h).
  *
  *       time  this end     lane                                      the other end  why
  *   0.000000  SYN-SENT     ── SYN     seq=0 win=65535 ─────────────▶ SYN-RECEIVED?  first SYN: ...
@@ -16,63 +16,12 @@ enum {
     STATE_COLUMNS = 12, /* "SYN-RECEIVED" */
     LANE_MIN = 41,
     LANE_MAX = 66,
-    ARROW_COLUMNS = 6, /* what the shortest arrow takes beside its label */
-    LABEL_INDENT = 3,
     WIDE_FROM = 110,
 };
 
-struct glyphs {
-    const char *line, *dashed, *right, *left, *cross, *middle, *both, *more;
-};
-
-static const struct glyphs *glyphs_of(const struct la_diagram *d)
+static const struct lane_glyphs *glyphs_of(const struct la_diagram *d)
 {
-    static const struct glyphs ascii = {"-", "~", ">", "<", "X", "*", "<->", ":"};
-    static const struct glyphs unicode = {"─", "╌", "▶", "◀", "✗", "·", "↔", "⋮"};
-
-    return d->options.unicode ? &unicode : &ascii;
-}
-
-bool diagram_is_again(enum la_reason reason)
-{
-    switch ((int)reason) {
-    case LA_SYN_AGAIN:
-    case LA_SYN_ACK_AGAIN:
-    case LA_RTX_TIMEOUT:
-    case LA_RTX_FAST:
-    case LA_RTX_PARTIAL:
-    case LA_RTX_RACK:
-    case LA_RTX_AGAIN:
-    case LA_RTX_WINDOW:
-    case LA_RTX_MTU:
-    case LA_RTX_PROBE_MTU:
-    case LA_FIN_AGAIN:
-    case LA_TAKE_SYN_AGAIN:
-    case LA_TAKE_FIN_AGAIN:
-    case LA_TAKE_DATA_OLD:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Reasons that say no more than the arrow does; where they would cost a line they are left out. */
-static bool is_plain(enum la_reason reason)
-{
-    return reason == LA_NONE || reason == LA_DATA || reason == LA_TAKE_DATA ||
-           reason == LA_TAKE_ACK;
-}
-
-/* What a segment of ours is about most when the last data and the FIN go together. */
-static enum la_reason main_reason(const struct la_trace_record *r)
-{
-    return r->reason == LA_DATA && (r->flags & LA_TH_FIN) != 0 ? LA_FIN : r->reason;
-}
-
-static bool is_about_window(const struct la_trace_record *r)
-{
-    return (r->flags & LA_TH_SYN) != 0 || r->wnd == 0 || r->reason == LA_ACK_WINDOW ||
-           r->reason == LA_TAKE_WINDOW || r->reason == LA_PROBE_WINDOW;
+    return lane_glyphs(d->options.unicode);
 }
 
 void diagram_layout_init(struct diagram_layout *l, unsigned columns)
@@ -92,35 +41,6 @@ void diagram_layout_init(struct diagram_layout *l, unsigned columns)
     l->lane = l->here + STATE_COLUMNS + 1;
     l->there = l->lane + l->lane_width + 1;
     l->why = l->there + STATE_COLUMNS + 1 + 2;
-}
-
-static void put_fitting(struct view_line *line, enum view_style style, const char *text,
-                        unsigned columns)
-{
-    size_t at = 0, n;
-    unsigned width, used = 0;
-
-    while ((n = view_char(text + at, &width)) > 0 && used + width <= columns) {
-        used += width;
-        at += n;
-    }
-    view_line_put_n(line, style, text, at);
-}
-
-/* Puts as much of *text as fits before `end`, and moves *text behind it. */
-static void put_wrapped(struct view_line *line, enum view_style style, const char **text,
-                        unsigned column, unsigned end)
-{
-    size_t n;
-
-    if (**text == '\0')
-        return;
-    view_line_to(line, column);
-    n = view_wrap(*text, end - column);
-    view_line_put_n(line, style, *text, n);
-    *text += n;
-    while (**text == ' ')
-        (*text)++;
 }
 
 static void put_time(struct view_line *line, const struct diagram_conn *c, uint64_t time_ns)
@@ -154,7 +74,7 @@ static void put_at_or_before(struct view_line *line, const struct diagram_layout
     if (column + columns > l->columns)
         column = columns < l->columns ? l->columns - columns : 0;
     view_line_to(line, column);
-    put_fitting(line, style, text, l->columns - column);
+    view_line_fitting(line, style, text, l->columns - column);
 }
 
 static void draw_head(struct la_diagram *d, struct diagram_conn *c)
@@ -171,11 +91,11 @@ static void draw_head(struct la_diagram *d, struct diagram_conn *c)
     view_line_put(&line, STYLE_STRONG, zh ? "时间" : "time");
     view_line_to(&line, l->here);
     end_name(d->options.here, c, c->port_here, name, sizeof(name));
-    put_fitting(&line, STYLE_STRONG, name, l->lane_width);
+    view_line_fitting(&line, STYLE_STRONG, name, l->lane_width);
     end_name(d->options.there, c, c->port_there, name, sizeof(name));
     if (l->wide) {
         view_line_to(&line, l->there);
-        put_fitting(&line, STYLE_STRONG, name, STATE_COLUMNS + 2);
+        view_line_fitting(&line, STYLE_STRONG, name, STATE_COLUMNS + 2);
         view_line_to(&line, l->why);
         view_line_put(&line, STYLE_STRONG, zh ? "原因" : "why");
     } else {
@@ -206,11 +126,11 @@ static void draw_who(struct la_diagram *d, struct diagram_conn *c)
         end_name(d->options.there, c, c->port_there, there, sizeof(there));
         view_line_begin(&line, d->options.colour);
         view_line_to(&line, d->layout.here);
-        put_fitting(&line, STYLE_STRONG, here, d->layout.lane_width / 2);
+        view_line_fitting(&line, STYLE_STRONG, here, d->layout.lane_width / 2);
         view_line_put(&line, STYLE_STRONG, " ");
         view_line_put(&line, STYLE_STRONG, glyphs_of(d)->both);
         view_line_put(&line, STYLE_STRONG, " ");
-        put_fitting(&line, STYLE_STRONG, there, d->layout.lane_width / 2);
+        view_line_fitting(&line, STYLE_STRONG, there, d->layout.lane_width / 2);
         view_line_end(&line, d->options.out);
     }
     c->headed = true;
@@ -220,86 +140,40 @@ static void draw_who(struct la_diagram *d, struct diagram_conn *c)
 
 /* ---- one segment ---- */
 
-struct label {
-    char flags[40], seq[16], end[16], ack[20], len[16], win[20];
-    char text[160]; /* what stands in the arrow */
-    char rest[160]; /* what did not fit, and the options */
-};
-
-static void label_parts(const struct la_diagram *d, const struct diagram_conn *c,
-                        const struct la_trace_record *r, struct label *lb)
+static struct lane_segment shown_segment(const struct la_diagram *d, const struct diagram_conn *c,
+                                         const struct la_trace_record *r)
 {
     const bool in = LA_TRACE_WHAT(r) == LA_TRACE_IN;
     uint32_t seq_base = in ? c->irs : c->iss, ack_base = in ? c->iss : c->irs;
     uint8_t scale = in ? c->scale_there : c->scale_here;
-    uint32_t wnd = r->wnd;
+    uint32_t window = r->wnd;
 
     if (d->options.absolute || c->id == 0)
         seq_base = ack_base = 0;
     if (c->scaled && (r->flags & LA_TH_SYN) == 0 && scale <= 14)
-        wnd <<= scale;
-    memset(lb, 0, sizeof(*lb));
-    la_flags_format(r->flags, lb->flags);
-    snprintf(lb->seq, sizeof(lb->seq), " seq=%" PRIu32, r->seq - seq_base);
-    if (r->len > 0) {
-        snprintf(lb->end, sizeof(lb->end), "..%" PRIu32, r->seq - seq_base + r->len);
-        snprintf(lb->len, sizeof(lb->len), " len=%u", r->len);
-    }
-    if ((r->flags & LA_TH_ACK) != 0)
-        snprintf(lb->ack, sizeof(lb->ack), " ack=%" PRIu32, r->ack - ack_base);
-    if ((r->flags & LA_TH_RST) == 0)
-        snprintf(lb->win, sizeof(lb->win), " win=%" PRIu32, wnd);
-}
-
-/* Leaves out, one after the other, what is least missed: window, length (it can be seen from the
- * end), end. A window that the segment is about goes below. */
-static void label_fit(struct label *lb, unsigned columns, bool window_matters)
-{
-    static const struct {
-        bool end, len, win;
-    } kept[] = {
-        {true, true, true},   {true, true, false},   {true, false, false},
-        {false, true, false}, {false, false, false},
+        window <<= scale;
+    return (struct lane_segment){
+        .flags = r->flags,
+        .seq = r->seq - seq_base,
+        .ack = r->ack - ack_base,
+        .len = r->len,
+        .window = window,
+        .window_matters = lane_is_about_window(r->reason, r->flags, r->wnd),
     };
-
-    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-        snprintf(lb->text, sizeof(lb->text), "%-7s%s%s%s%s%s", lb->flags, lb->seq,
-                 kept[i].end ? lb->end : "", lb->ack, kept[i].len ? lb->len : "",
-                 kept[i].win ? lb->win : "");
-        snprintf(lb->rest, sizeof(lb->rest), "%s%s", kept[i].len || kept[i].end ? "" : lb->len,
-                 kept[i].win || !window_matters ? "" : lb->win);
-        if (strlen(lb->text) <= columns)
-            return;
-    }
-    lb->text[columns] = '\0';
 }
 
-static void put_arrow(struct view_line *line, const struct la_diagram *d,
-                      const struct la_trace_record *r, enum view_style style, const char *label)
+static struct lane_arrow arrow_of(const struct la_trace_record *r, const char *label)
 {
-    const struct glyphs *g = glyphs_of(d);
-    const bool in = LA_TRACE_WHAT(r) == LA_TRACE_IN;
     const bool refused = la_reason_kind(r->reason) == LA_KIND_DROP;
-    const char *shaft = diagram_is_again(r->reason) ? g->dashed : g->line;
-    unsigned fill = d->layout.lane_width - LABEL_INDENT - (unsigned)strlen(label) - 1;
+    const bool again = lane_is_again(r->reason);
 
-    view_line_put(line, style, !in ? shaft : refused ? g->cross : g->left);
-    view_line_put(line, style, shaft);
-    view_line_put(line, style, " ");
-    view_line_put(line, style, label);
-    view_line_put(line, style, " ");
-    view_line_repeat(line, style, shaft, in ? fill : fill - 1);
-    if (!in)
-        view_line_put(line, style, refused ? g->cross : g->right);
-}
-
-static enum view_style segment_style(const struct la_trace_record *r)
-{
-    if (la_reason_kind(r->reason) == LA_KIND_DROP || (r->flags & LA_TH_RST) != 0)
-        return STYLE_BAD;
-    if (diagram_is_again(r->reason))
-        return STYLE_AGAIN;
-    return (r->flags & (LA_TH_SYN | LA_TH_FIN)) != 0 ? STYLE_STRONG : STYLE_PLAIN;
+    return (struct lane_arrow){
+        .right = LA_TRACE_WHAT(r) == LA_TRACE_OUT,
+        .refused = refused,
+        .again = again,
+        .style = lane_style(r->flags, again, refused),
+        .label = label,
+    };
 }
 
 static void put_states(struct view_line *line, const struct la_diagram *d,
@@ -318,12 +192,12 @@ static void draw_below(struct la_diagram *d, const struct diagram_segment *s, co
                        const char *why)
 {
     const struct diagram_layout *l = &d->layout;
-    const unsigned indent = l->lane + LABEL_INDENT;
+    const unsigned indent = l->lane + LANE_LABEL_INDENT;
     struct view_line line;
     char all[400];
 
     if (!l->wide) {
-        if (s->options == NULL && is_plain(main_reason(s->r)))
+        if (s->options == NULL && lane_is_plain(lane_main_reason(s->r->reason, s->r->flags)))
             return;
         snprintf(all, sizeof(all), rest[0] != '\0' && why[0] != '\0' ? "%s [%s]" : "%s%s", why,
                  rest);
@@ -332,8 +206,8 @@ static void draw_below(struct la_diagram *d, const struct diagram_segment *s, co
     }
     while (rest[0] != '\0' || why[0] != '\0') {
         view_line_begin(&line, d->options.colour);
-        put_wrapped(&line, STYLE_QUIET, &rest, indent, l->wide ? l->there : l->columns);
-        put_wrapped(&line, STYLE_QUIET, &why, l->why, l->columns);
+        view_line_wrapped(&line, STYLE_QUIET, &rest, indent, l->wide ? l->there : l->columns);
+        view_line_wrapped(&line, STYLE_QUIET, &why, l->why, l->columns);
         view_line_end(&line, d->options.out);
     }
 }
@@ -342,15 +216,17 @@ void diagram_draw_segment(struct la_diagram *d, struct diagram_conn *c,
                           const struct diagram_segment *s)
 {
     const struct diagram_layout *l = &d->layout;
-    const char *why = la_reason_text(main_reason(s->r), d->options.lang);
+    const char *why = la_reason_text(lane_main_reason(s->r->reason, s->r->flags), d->options.lang);
     const char *rest;
     struct view_line line;
-    struct label label;
+    struct lane_segment segment = shown_segment(d, c, s->r);
+    struct lane_label label;
+    struct lane_arrow arrow;
     char options[80];
 
     draw_who(d, c);
-    label_parts(d, c, s->r, &label);
-    label_fit(&label, l->lane_width - ARROW_COLUMNS, is_about_window(s->r));
+    lane_label(&label, &segment, l->lane_width - LANE_ARROW_COLUMNS);
+    arrow = arrow_of(s->r, label.text);
     diagram_words_options(s->options, options, sizeof(options));
     if (options[0] != '\0')
         snprintf(label.rest + strlen(label.rest), sizeof(label.rest) - strlen(label.rest), " %s",
@@ -362,10 +238,10 @@ void diagram_draw_segment(struct la_diagram *d, struct diagram_conn *c,
     view_line_to(&line, l->here);
     view_line_put(&line, STYLE_PLAIN, la_tcp_state_name(s->here));
     view_line_to(&line, l->lane);
-    put_arrow(&line, d, s->r, segment_style(s->r), label.text);
+    lane_arrow_put(&line, glyphs_of(d), &arrow, l->lane_width);
     put_states(&line, d, s);
     if (l->wide)
-        put_wrapped(&line, STYLE_QUIET, &why, l->why, l->columns);
+        view_line_wrapped(&line, STYLE_QUIET, &why, l->why, l->columns);
     view_line_end(&line, d->options.out);
     draw_below(d, s, rest, why);
 }
@@ -388,7 +264,7 @@ void diagram_draw_note(struct la_diagram *d, struct diagram_conn *c, uint64_t ti
     view_line_to(&line, l->lane);
     view_line_put(&line, STYLE_QUIET, mark != NULL ? mark : glyphs_of(d)->middle);
     do {
-        put_wrapped(&line, STYLE_QUIET, &text, l->lane + LABEL_INDENT, l->columns);
+        view_line_wrapped(&line, STYLE_QUIET, &text, l->lane + LANE_LABEL_INDENT, l->columns);
         view_line_end(&line, d->options.out);
         view_line_begin(&line, d->options.colour);
     } while (*text != '\0');

@@ -1,5 +1,6 @@
 /* Text in columns. The widths are those of East Asian Width W and F (Unicode Standard Annex 11)
  * in blocks, which is what terminals do; arrows and lines are one column wide. */
+#include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -64,13 +65,21 @@ unsigned view_columns(const char *text)
     return all;
 }
 
+bool view_breaks_before(const char *text)
+{
+    unsigned columns;
+
+    view_char(text, &columns);
+    return text[0] == ' ' || (columns == 2 && !is_closing(text));
+}
+
 size_t view_wrap(const char *text, unsigned columns)
 {
     unsigned used = 0, width;
     size_t at = 0, best = 0, n;
 
     while ((n = view_char(text + at, &width)) > 0) {
-        if (at > 0 && (text[at] == ' ' || (width == 2 && !is_closing(text + at))))
+        if (at > 0 && view_breaks_before(text + at))
             best = at;
         if (used + width > columns && at > 0)
             return best > 0 ? best : at;
@@ -78,6 +87,16 @@ size_t view_wrap(const char *text, unsigned columns)
         at += n;
     }
     return at;
+}
+
+void view_append(char *text, size_t size, const char *format, ...)
+{
+    const size_t n = strlen(text);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text + n, size - n, format, args);
+    va_end(args);
 }
 
 void view_line_begin(struct view_line *line, bool colour)
@@ -139,6 +158,34 @@ void view_line_to(struct view_line *line, unsigned column)
 {
     for (; line->columns < column; line->columns++)
         append(line, " ", 1);
+}
+
+void view_line_fitting(struct view_line *line, enum view_style style, const char *text,
+                       unsigned columns)
+{
+    size_t at = 0, n;
+    unsigned width, used = 0;
+
+    while ((n = view_char(text + at, &width)) > 0 && used + width <= columns) {
+        used += width;
+        at += n;
+    }
+    view_line_put_n(line, style, text, at);
+}
+
+void view_line_wrapped(struct view_line *line, enum view_style style, const char **text,
+                       unsigned column, unsigned end)
+{
+    size_t n;
+
+    if (**text == '\0')
+        return;
+    view_line_to(line, column);
+    n = view_wrap(*text, end - column);
+    view_line_put_n(line, style, *text, n);
+    *text += n;
+    while (**text == ' ')
+        (*text)++;
 }
 
 void view_line_end(struct view_line *line, FILE *out)

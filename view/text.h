@@ -31,10 +31,18 @@ size_t view_char(const char *text, unsigned *columns);
 
 unsigned view_columns(const char *text);
 
+/* May a line end before this character? It may before a space, and before a wide character that is
+ * no closing punctuation. */
+bool view_breaks_before(const char *text);
+
 /* How many bytes of `text` go on a line of `columns`: up to a space, or between two wide
  * characters (not before closing punctuation), or, if there is no such place, cut. At least one
  * character, so that a caller who goes on where this ended comes to an end. */
 size_t view_wrap(const char *text, unsigned columns);
+
+/* Appends to a text in `size` bytes; what does not fit is left out. */
+void view_append(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 void view_line_begin(struct view_line *line, bool colour);
 void view_line_put(struct view_line *line, enum view_style style, const char *text);
@@ -42,6 +50,12 @@ void view_line_put_n(struct view_line *line, enum view_style style, const char *
 void view_line_repeat(struct view_line *line, enum view_style style, const char *text,
                       unsigned times);
 void view_line_to(struct view_line *line, unsigned column);
+/* As much of `text` as `columns` take. */
+void view_line_fitting(struct view_line *line, enum view_style style, const char *text,
+                       unsigned columns);
+/* From `column` on, as much of *text as goes on the line before `end`; *text then stands behind. */
+void view_line_wrapped(struct view_line *line, enum view_style style, const char **text,
+                       unsigned column, unsigned end);
 void view_line_end(struct view_line *line, FILE *out);
 
 #endif

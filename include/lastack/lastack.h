@@ -4,6 +4,7 @@
 #define LASTACK_LASTACK_H
 
 #include <lastack/addr.h>
+#include <lastack/chart.h>
 #include <lastack/err.h>
 #include <lastack/frame.h>
 #include <lastack/host.h>

@@ -12,6 +12,7 @@
 
 #include <lastack/view.h>
 
+#include "golden.h"
 #include "story.h"
 
 static struct story story;
@@ -276,54 +277,6 @@ static char *drawn_in_all_forms(const struct story *s)
     }
     fclose(out);
     return text;
-}
-
-/* The root of the sources: where the build was configured from, or where the test is run. */
-static void source_root(char *root, size_t size)
-{
-    static const char key[] = "CMAKE_HOME_DIRECTORY:INTERNAL=";
-    const char *build = getenv("LASTACK_BUILD");
-    char line[1024];
-    FILE *cache = NULL;
-
-    snprintf(root, size, ".");
-    if (build != NULL) {
-        snprintf(line, sizeof(line), "%s/CMakeCache.txt", build);
-        cache = fopen(line, "r");
-    }
-    while (cache != NULL && fgets(line, sizeof(line), cache) != NULL) {
-        if (strncmp(line, key, sizeof(key) - 1) == 0)
-            snprintf(root, size, "%.*s", (int)strcspn(line + sizeof(key) - 1, "\n"),
-                     line + sizeof(key) - 1);
-    }
-    if (cache != NULL)
-        fclose(cache);
-}
-
-static FILE *golden_open(const char *name, const char *mode)
-{
-    char root[1024], path[1200];
-
-    source_root(root, sizeof(root));
-    snprintf(path, sizeof(path), "%s/tests/view/golden/%s.txt", root, name);
-    return fopen(path, mode);
-}
-
-static void golden_check(const char *name, const char *text)
-{
-    static char golden[1 << 18];
-    FILE *file;
-
-    if (getenv("LA_GOLDEN_WRITE") != NULL) {
-        assert_non_null(file = golden_open(name, "w"));
-        fputs(text, file);
-        fclose(file);
-        return;
-    }
-    assert_non_null(file = golden_open(name, "r"));
-    golden[fread(golden, 1, sizeof(golden) - 1, file)] = '\0';
-    fclose(file);
-    assert_string_equal(text, golden);
 }
 
 static void test_stories_look_as_before(void **state)

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "view/diagram.h"
+#include "view/lane.h"
 
 #include <cmocka.h>
 
@@ -89,7 +89,7 @@ static void retransmissions_are_drawn_as_such(void **state)
         if (strncmp(name, "RTX_", 4) != 0 || reason == LA_RTX_LIMITED || reason == LA_RTX_PROBE) {
             continue;
         }
-        if (!diagram_is_again((enum la_reason)reason)) {
+        if (!lane_is_again((enum la_reason)reason)) {
             fail_msg("%s is not drawn as a retransmission", name);
         }
         n++;
