@@ -60,7 +60,7 @@ static double limit_of(const char *name, const char *kind)
         const char *name, *kind;
         double most;
     } limits[] = {
-        {"size", "size", 192 * 1024},     {"idle-bytes", "established", 512},
+        {"size", "size", 224 * 1024},     {"idle-bytes", "established", 512},
         {"idle-bytes", "time-wait", 64},  {"idle-bytes", "half-open", 96},
         {"idle-bytes", "trace-ring", 0},  {"index-bytes", "established", 16},
         {"index-bytes", "time-wait", 16}, {"index-bytes", "half-open", 16},
