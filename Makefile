@@ -10,7 +10,7 @@ MENU    ?= mixed
 SEEDS   ?= $(shell echo $$(($$(date +%s) / 86400 * 100000)))..$(shell echo $$(($$(date +%s) / 86400 * 100000 + 99999)))
 TABLES  ?= bulk reorder short fair
 
-.PHONY: all demo test campaign tables bench tidy lint fuzz install clean help
+.PHONY: all demo test campaign tables lab-docs bench tidy lint fuzz install clean help
 
 all:
 	@scripts/deps build
@@ -35,6 +35,9 @@ tables: all
 		$(BUILD)/lastack sim --table $$t -j$(JOBS) >$(BUILD)/table.txt && \
 		mv $(BUILD)/table.txt tests/sim/tables/$$t.txt || exit 1; \
 	done
+
+lab-docs: all
+	@BUILD=$(BUILD) scripts/lab-docs
 
 bench: all
 	@$(BUILD)/lastack bench $(NAMES)
@@ -65,6 +68,7 @@ help:
 	@echo "make test     every check and test, with and without sanitizers (under 10 minutes)"
 	@echo "make campaign SEEDS=1..100000, MENU=mixed: simulations; by default seeds of the day"
 	@echo "make tables   the tables of results in tests/sim/tables/; TABLES='fair' for some"
+	@echo "make lab-docs docs/lab.md, its Chinese sister and their pictures, written by the experiments"
 	@echo "make bench    the benchmarks; NAMES='pair-bulk tun' for some"
 	@echo "make tidy     layout, include table, sizes: what must hold before a commit"
 	@echo "make lint     static analysis with clang-tidy"

@@ -10,5 +10,7 @@ int demo_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 int wire_main(int argc, char **argv);
 int sim_main(int argc, char **argv);
+int drill_main(int argc, char **argv);
+int lab_main(int argc, char **argv);
 
 #endif

@@ -23,8 +23,12 @@ static const struct command commands[] = {
      "像 netcat 一样在标准输入输出与对端之间传送字节"},
     {"wire", wire_main, "a bad wire between two TUN devices, or a device and Lastack",
      "连接两个 TUN 设备（或设备与 Lastack）的劣质线路"},
+    {"lab", lab_main, "experiments that answer questions about TCP, by running it",
+     "用运行本身回答关于 TCP 的问题的实验"},
     {"sim", sim_main, "many hosts and bad links in virtual time, repeatable from one seed",
      "虚拟时间中的多台主机与劣质链路，由一个种子重现"},
+    {"drill", drill_main, "packet scripts: the stack checked segment by segment, in virtual time",
+     "报文脚本：在虚拟时间中逐报文段检验协议栈"},
     {"bench", bench_main, "what it costs: the benchmarks", "性能测量"},
 };
 
@@ -95,7 +99,8 @@ int main(int argc, char **argv)
         if (strcmp(name, commands[c].name) == 0)
             return command_run(&commands[c], argc - i, argv + i);
     say_error(
-        &say, "no sub-command \"%s\": there are demo, nc, wire, sim and bench (lastack --help)",
-        "没有子命令 \"%s\"：可用的有 demo、nc、wire、sim 和 bench（见 lastack --help）", name);
+        &say,
+        "no sub-command \"%s\": there are demo, nc, lab, wire, sim and bench (lastack --help)",
+        "没有子命令 \"%s\"：可用的有 demo、nc、lab、wire、sim 和 bench（见 lastack --help）", name);
     return APP_USAGE;
 }

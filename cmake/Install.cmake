@@ -1,5 +1,5 @@
 # What `make install` leaves: the program, both archives, the headers, pkg-config files, the
-# manual pages and the scenarios. The pkg-config files find their prefix from where they lie.
+# manual pages, the scenarios and the experiments. The pkg-config files find their prefix from where they lie.
 
 if(TARGET lastack)
     install(TARGETS lastack RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -9,11 +9,18 @@ foreach(library lastack_core liblastack)
         install(TARGETS ${library} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
     endif()
 endforeach()
+if(TARGET lastack_packetdrill)
+    install(TARGETS lastack_packetdrill LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 install(DIRECTORY include/lastack DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     FILES_MATCHING PATTERN "*.h")
 
 install(DIRECTORY scenarios DESTINATION ${CMAKE_INSTALL_DATADIR}/lastack FILES_MATCHING
     PATTERN "*.scn")
+install(DIRECTORY drill/personas DESTINATION ${CMAKE_INSTALL_DATADIR}/lastack FILES_MATCHING
+    PATTERN "*.persona")
+install(DIRECTORY experiments DESTINATION ${CMAKE_INSTALL_DATADIR}/lastack FILES_MATCHING
+    PATTERN "*.lab")
 
 set(pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH pc_prefix "/${pc_dir}" "/")

@@ -1,8 +1,8 @@
 # Tests. Each tests/**/*_test.c is one executable and one ctest, named by its path without the
-# ending: tests/core/wire/checksum_test.c is core/wire/checksum. Labels: unit (any build), check
-# (of the repository and the archive), live (against the kernel). A test that cannot run prints
-# "SKIP: name: reason" and exits with 77. Every test finds the program, the build and the sources in
-# LASTACK, LASTACK_BUILD and LASTACK_SOURCE.
+# ending: tests/core/wire/checksum_test.c is core/wire/checksum. Labels: unit (any build), drill
+# (packet scripts), check (of the repository and the archive), live (against the kernel). A test that
+# cannot run prints "SKIP: name: reason" and exits with 77. Every test finds the program, the build
+# and the sources in LASTACK, LASTACK_BUILD and LASTACK_SOURCE.
 
 pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
 
@@ -13,7 +13,7 @@ set(lastack_test_environment
 
 function(lastack_test_properties name label timeout)
     set_tests_properties(${name} PROPERTIES
-        LABELS ${label} TIMEOUT ${timeout} SKIP_RETURN_CODE 77
+        LABELS "${label}" TIMEOUT ${timeout} SKIP_RETURN_CODE 77
         ENVIRONMENT "${lastack_test_environment}")
     if(label STREQUAL "live")
         set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
@@ -55,6 +55,10 @@ foreach(source IN LISTS test_sources)
     lastack_test_flags(${target})
     target_link_libraries(${target} PRIVATE
         $<TARGET_NAME_IF_EXISTS:test_support> liblastack PkgConfig::cmocka PkgConfig::cjson)
+    if(path MATCHES "^shim/")
+        add_dependencies(${target} lastack_packetdrill)
+        target_link_libraries(${target} PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
+    endif()
     set(name "${path}${LASTACK_TEST_SUFFIX}")
     if(live)
         add_test(NAME ${name}
@@ -65,6 +69,30 @@ foreach(source IN LISTS test_sources)
         lastack_test_properties(${name} unit 200)
     endif()
 endforeach()
+
+# Lastack's own packet scripts, all of them in each way: over both versions of IP, with the fast path
+# on and off, and with the peer's sequence numbers across the wrap.
+foreach(way ipv4 ipv4-slow ipv4-wrap ipv6 ipv6-slow)
+    set(name "drill/own/${way}${LASTACK_TEST_SUFFIX}")
+    add_test(NAME ${name} COMMAND scripts/conformance --run ${way}
+        WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+    lastack_test_properties(${name} "unit;drill" 120)
+endforeach()
+
+# The lists of packet scripts that lie beside the repository, where they do: how many must pass.
+# They are no part of it and have licences of their own.
+set(LASTACK_PACKETDRILL "${PROJECT_SOURCE_DIR}/../shared/packetdrill" CACHE PATH
+    "Packet scripts to be measured against")
+function(lastack_drill_list name floor)
+    if(EXISTS "${LASTACK_PACKETDRILL}/${name}.txt")
+        add_test(NAME "drill/list/${name}${LASTACK_TEST_SUFFIX}"
+            COMMAND lastack drill --at-least ${floor} ${ARGN} "@${LASTACK_PACKETDRILL}/${name}.txt")
+        lastack_test_properties("drill/list/${name}${LASTACK_TEST_SUFFIX}" unit 60)
+    endif()
+endfunction()
+lastack_drill_list(core 43)
+lastack_drill_list(freebsd-neutral 108 --persona freebsd)
+lastack_drill_list(linux-passes 106)
 
 if(NOT LASTACK_SYSTEM_TESTS)
     return()
@@ -86,6 +114,7 @@ lastack_check(includes scripts/check-includes)
 lastack_check(imports scripts/check-imports "${PROJECT_BINARY_DIR}/liblastack_core.a")
 lastack_check(sizes scripts/check-sizes)
 lastack_check(rfc-map scripts/rfc-map --check)
+lastack_check(conformance scripts/conformance --check)
 lastack_check(links scripts/check-links)
 
 file(GLOB check_scripts CONFIGURE_DEPENDS tests/scripts/*_test.sh)

@@ -47,6 +47,7 @@ const char *lane_fate_text(enum lane_fate fate);
 /* What the owner wants to know again when the packet arrives. */
 struct lane_meta {
     uint32_t conn;
+    uint32_t serial; /* of the packet, for who follows it; 0: nobody does */
     uint16_t reason;
 };
 

@@ -11,8 +11,9 @@
 
 #include "scenario/scenario.h"
 
-#define WORD_MAX     512
+#define WORD_MAX     2048
 #define NAME_MAX_LEN 32
+#define UNIT_MAX     16
 
 /* A piece of memory for words that were worked out. */
 struct piece {
@@ -122,45 +123,83 @@ static bool put_in(struct reader *r, const char *word, uint32_t column, char out
     return true;
 }
 
-/* "50ms/2" becomes "25ms", "3*100kb" 300kb: numbers and one unit, from left to right. */
+/* The next number and its unit ("1.5s"); false: there is none. */
+static bool take_number(const char **at, double *number, char unit[UNIT_MAX])
+{
+    char *rest;
+    if (**at < '0' || **at > '9')
+        return false;
+    *number = strtod(*at, &rest);
+    size_t len = strspn(rest, "abcdefghijklmnopqrstuvwxyz%");
+    if (len >= UNIT_MAX)
+        return false;
+    memcpy(unit, rest, len);
+    unit[len] = '\0';
+    *at = rest + len;
+    return true;
+}
+
+/* A product of numbers, of which one may have a unit, from left to right. */
+static bool take_product(const char **at, double *value, char unit[UNIT_MAX])
+{
+    double number;
+    char more[UNIT_MAX];
+    if (!take_number(at, value, unit))
+        return false;
+    while (**at == '*' || **at == '/') {
+        char sign = *(*at)++;
+        if (!take_number(at, &number, more) || (*more != '\0' && *unit != '\0') ||
+            (sign == '/' && number == 0))
+            return false;
+        if (*more != '\0')
+            memcpy(unit, more, UNIT_MAX);
+        *value = sign == '/' ? *value / number : *value * number;
+    }
+    return true;
+}
+
+/* Numbers of different units can be added when both are times. */
+static bool to_ns(double *value, char unit[UNIT_MAX])
+{
+    char text[60];
+    uint64_t one_ns;
+    snprintf(text, sizeof(text), "1%s", unit);
+    if (!scenario_time(text, &one_ns))
+        return false;
+    *value *= (double)one_ns;
+    snprintf(unit, UNIT_MAX, "ns");
+    return true;
+}
+
+/* "50ms/2" becomes "25ms", "3*100kb" 300kb, "2*50ms+1s" 1100000000ns. Anything else stays. */
 static void work_out(char text[WORD_MAX])
 {
-    char unit[16] = "", sign = '*';
-    double value = 1;
-    bool several = false;
+    char unit[UNIT_MAX], more[UNIT_MAX];
     const char *at = text;
-    for (;;) {
-        char *rest;
-        if (*at < '0' || *at > '9')
+    double value, number;
+    if (!take_product(&at, &value, unit))
+        return;
+    while (*at == '+' || *at == '-') {
+        char sign = *at++;
+        if (!take_product(&at, &number, more))
             return;
-        double number = strtod(at, &rest);
-        size_t len = strspn(rest, "abcdefghijklmnopqrstuvwxyz%");
-        if (len >= sizeof(unit) || (len > 0 && unit[0] != '\0'))
+        bool zero = value == 0 && *unit == '\0', zero_more = number == 0 && *more == '\0';
+        if (zero)
+            memcpy(unit, more, UNIT_MAX);
+        if (!zero && !zero_more && strcmp(unit, more) != 0 &&
+            (!to_ns(&value, unit) || !to_ns(&number, more)))
             return;
-        if (len > 0) {
-            memcpy(unit, rest, len);
-            unit[len] = '\0';
-        }
-        if (sign == '/' && number == 0)
-            return;
-        value = sign == '/' ? value / number : value * number;
-        at = rest + len;
-        if (*at == '\0')
-            break;
-        if (*at != '*' && *at != '/')
-            return;
-        sign = *at++;
-        several = true;
+        value = sign == '+' ? value + number : value - number;
     }
-    if (several)
-        snprintf(text, WORD_MAX, "%.12g%s", value, unit);
+    if (*at == '\0' && strpbrk(text, "*/+-") && value >= 0)
+        snprintf(text, WORD_MAX, "%.15g%s", value, unit);
 }
 
 static const char *finish_word(struct reader *r, const char *word, uint32_t column)
 {
     char out[WORD_MAX];
     bool changes = strchr(word, '$') != NULL;
-    if (!changes && !((strchr(word, '*') || strchr(word, '/')) && *word >= '0' && *word <= '9'))
+    if (!changes && !(strpbrk(word, "*/+-") && *word >= '0' && *word <= '9'))
         return word;
     if (!put_in(r, word, column, out))
         return NULL;
@@ -233,6 +272,8 @@ static bool add_param(struct reader *r, const struct scenario_line *l)
     const struct scenario_setting *from = scenario_setting(l, "from");
     const struct scenario_setting *to = scenario_setting(l, "to");
     const struct scenario_setting *any = scenario_setting(l, "any");
+    const struct scenario_setting *en = scenario_setting(l, "en");
+    const struct scenario_setting *zh = scenario_setting(l, "zh");
     if (l->settings_count == 0 || l->words_count > 1)
         return scenario_fault(s, r->fault, r->line, l->words[0].column,
                               "write param NAME=VALUE, perhaps with from= and to=, or any=");
@@ -243,18 +284,23 @@ static bool add_param(struct reader *r, const struct scenario_line *l)
         return scenario_fault(s, r->fault, r->line, first->column,
                               "there is a parameter \"%s\" already", first->key);
     for (unsigned i = 1; i < l->settings_count; i++)
-        if (&l->settings[i] != from && &l->settings[i] != to && &l->settings[i] != any)
+        if (&l->settings[i] != from && &l->settings[i] != to && &l->settings[i] != any &&
+            &l->settings[i] != en && &l->settings[i] != zh)
             return scenario_fault(
                 s, r->fault, r->line, l->settings[i].column,
-                "no \"%s\" here: there are from=, to= and any=", l->settings[i].key);
+                "no \"%s\" here: there are from=, to=, any=, en= and zh=", l->settings[i].key);
     struct scenario_param *p = &s->params[s->params_count++];
     *p = (struct scenario_param){.name = first->key, .value = first->value, .line = r->line};
     p->from = from ? from->value : NULL;
     p->to = to ? to->value : NULL;
     p->any = any ? any->value : NULL;
+    p->says[0] = en ? en->value : NULL;
+    p->says[1] = zh ? zh->value : NULL;
     for (unsigned i = 0; i < r->given_count; i++)
-        if (strcmp(r->given[i].name, p->name) == 0)
+        if (strcmp(r->given[i].name, p->name) == 0) {
             p->value = keep(s, r->given[i].value);
+            p->given = true;
+        }
     return p->value != NULL;
 }
 

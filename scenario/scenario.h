@@ -3,8 +3,8 @@
  * A line is a keyword, words, and settings KEY=VALUE in any order; "#" begins a comment, double
  * quotes hold what has blanks. `param NAME=VALUE` gives a value a name that later lines use as
  * $NAME or ${NAME} and the command line may override; a value like $rtt/2 or 3*$size is worked
- * out. What the keywords mean is not known here: who reads the lines says what there is and
- * complains with line and column, in the form FILE:LINE:COLUMN: sentence. */
+ * out (sums as well: $rtt*2+1s). What the keywords mean is not known here: who reads the lines says
+ * what there is and complains with line and column, in the form FILE:LINE:COLUMN: sentence. */
 #ifndef SCENARIO_SCENARIO_H
 #define SCENARIO_SCENARIO_H
 
@@ -36,6 +36,8 @@ struct scenario_line {
 struct scenario_param {
     const char *name, *value;
     const char *from, *to, *any; /* NULL: not given */
+    const char *says[2];         /* what it is, in English and Chinese; NULL: not said */
+    bool given;                  /* the value is not the file's */
     uint32_t line;
 };
 

@@ -28,8 +28,10 @@ static void broken(struct world *w, const struct flow_end *e, const char *kind)
 
 static const struct conn *conn_of(const struct flow_end *e)
 {
+    if (e->index == 0 || !e->host->stack)
+        return NULL;
     const struct slab *slab = &e->host->stack->conns;
-    if (e->index == 0 || e->index >> slab->shift >= slab->chunk_count ||
+    if (e->index >> slab->shift >= slab->chunk_count ||
         !slab->chunks[e->index >> slab->shift].objects)
         return NULL;
     const struct conn *c = stack_conn_at(e->host->stack, e->index);

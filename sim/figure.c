@@ -33,6 +33,8 @@ static const struct figure_row {
     [SIM_JAIN] = {"jain", SHARE, false},
     [SIM_DROPPED] = {"dropped", COUNT, false},
     [SIM_MARKED] = {"marked", COUNT, false},
+    [SIM_WRONG_BYTES] = {"wrong-bytes", BYTES, false},
+    [SIM_CONNECTIONS] = {"connections", COUNT, false},
 };
 
 static const char *const relations[] = {">=", "<=", "<", ">", "=="};
@@ -55,6 +57,12 @@ void figure_names(char *text, size_t len)
     size_t at = 0;
     for (unsigned i = 0; i < SIM_FIGURES && at < len; i++)
         at += (size_t)snprintf(text + at, len - at, "%s%s", i ? ", " : "", rows[i].name);
+}
+
+const char *figure_unit(unsigned figure)
+{
+    static const char *const names[] = {"", "bytes", "time", "rate", "state", ""};
+    return names[rows[figure].unit];
 }
 
 /* ---- values --------------------------------------------------------------------------------- */
@@ -116,6 +124,10 @@ static double value_of(const struct sim_result *r, const struct sim_flow_result 
         return (double)r->dropped;
     case SIM_MARKED:
         return (double)r->marked;
+    case SIM_WRONG_BYTES:
+        return (double)f->wrong_bytes;
+    case SIM_CONNECTIONS:
+        return f->connections;
     default:
         return count_of(f, figure, end);
     }
@@ -191,7 +203,7 @@ static bool comparison(const char *const *words, unsigned count, unsigned at, st
     *column = at + no < count ? at + no : 0;
     int figure = at + no < count ? sim_figure_find(words[at + no]) : -1;
     if (figure < 0) {
-        char names[200];
+        char names[240];
         figure_names(names, sizeof(names));
         message_set(why, "no figure \"%s\": there are %s", at + no < count ? words[at + no] : "",
                     names);

@@ -20,6 +20,9 @@ void figure_write(const struct plan *plan, const struct plan_expect *e, char *te
 bool figure_holds(const struct plan *plan, const struct sim_result *r, const struct plan_expect *e,
                   char *text, size_t len);
 
+/* "bytes", "time", "rate", "state" or "": what a figure is measured in. */
+const char *figure_unit(unsigned figure);
+
 /* The figures there are, separated by ", ". */
 void figure_names(char *text, size_t len);
 

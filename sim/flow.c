@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim/check.h"
+#include "sim/datagram.h"
 #include "sim/ledger.h"
 #include "sim/world.h"
 
@@ -67,7 +68,8 @@ const char *flow_excuse(const struct flow *f, const struct flow_end *e, int erro
     if (peer->error != 0)
         return "the other end failed";
     /* RFC 4987 3.6: without the first segment a cookie cannot be checked; the rest is reset. */
-    if (error == LA_ECONNRESET && la_stack_counter(f->end[1].host->stack, LA_SYN_COOKIE) > 0)
+    if (error == LA_ECONNRESET && f->end[1].host->stack &&
+        la_stack_counter(f->end[1].host->stack, LA_SYN_COOKIE) > 0)
         return "the handshake was a cookie, and the segment that proves it was lost";
     /* RFC 9293 3.8.3: R2; a SYN is sent 8 times, data 16 times. */
     if (error == LA_ETIMEDOUT && drops(w) >= 6)
@@ -82,28 +84,37 @@ const char *flow_excuse(const struct flow *f, const struct flow_end *e, int erro
 
 static void settle(struct flow *f);
 
+/* From now on it waits no longer than the plan says. */
+static void run_out_of_patience(struct flow_end *e)
+{
+    if (e->flow->plan->patience_ns == 0)
+        return;
+    e->patience_ns = e->flow->world->now_ns + e->flow->plan->patience_ns;
+    wake_at(e, e->patience_ns);
+}
+
 /* Gives the handle up. */
 static void let_go(struct flow_end *e, bool abort_it)
 {
     struct world *w = e->flow->world;
     flow_reading(w, e);
+    host_records(w, e->host);
     int rc = abort_it ? la_tcp_abort(e->host->stack, e->handle, LA_RST_ABORT)
                       : la_tcp_close(e->host->stack, e->handle);
     if (rc < 0 && e->error == 0)
         world_broken(w, "close", "%s: closing a live handle returns %s", e->flow->plan->name,
                      la_err_name(rc));
+    host_called(w, e->host, e, abort_it ? "abort" : "close", 0);
     e->handle = 0;
     e->done = true;
     e->flow->stream[e->side].ended = true;
     host_moved(w, e->host);
     struct flow_end *peer = other(e);
     if (peer->opened && !peer->done && (e->error || abort_it || e->flow->unclean)) {
-        peer->patience_ns = w->now_ns + FLOW_PATIENCE_NS;
-        wake_at(peer, peer->patience_ns);
+        run_out_of_patience(peer);
     }
     if (!peer->opened) {
-        e->patience_ns = w->now_ns + FLOW_PATIENCE_NS;
-        wake_at(e, e->patience_ns);
+        run_out_of_patience(e);
     }
     settle(e->flow);
 }
@@ -116,6 +127,8 @@ static void failed(struct flow_end *e, int error)
         world_broken(f->world, "connection fails", "%s: the %s's connection ends with %s",
                      f->plan->name, e->side == 0 ? "client" : "server", la_err_name(error));
     e->error = error;
+    host_records(f->world, e->host);
+    host_called(f->world, e->host, e, "error", error);
     struct sim_flow_result *r = &f->world->result->flows[f->index];
     if (r->error == 0)
         r->error = error;
@@ -163,7 +176,8 @@ static void settle(struct flow *f)
     struct world *w = f->world;
     const struct flow_end *client = &f->end[0], *server = &f->end[1];
     bool never =
-        !server->opened && client->done && (client->error != 0 || w->now_ns >= client->patience_ns);
+        !server->opened && client->done &&
+        (client->error != 0 || (f->plan->patience_ns != 0 && w->now_ns >= client->patience_ns));
     if (!f->running || !client->done || !(server->done || never))
         return;
     f->running = false;
@@ -190,10 +204,15 @@ static void took(struct flow_end *e, const uint8_t *bytes, uint32_t len)
     if (s->seen_end)
         world_broken(w, "I9 bytes behind the end", "%s: %u bytes after the end was read",
                      f->plan->name, len);
+    bool right = s->read + len <= s->written && ledger_right(s->id, s->read, bytes, len);
+    if (!right && w->plan->any_bytes) {
+        f->world->result->flows[f->index].wrong_bytes += len;
+        return;
+    }
     if (s->read + len > s->written)
         world_broken(w, "I1 too many bytes", "%s: %llu bytes read, %llu written", f->plan->name,
                      (unsigned long long)(s->read + len), (unsigned long long)s->written);
-    if (!ledger_right(s->id, s->read, bytes, len))
+    if (!right)
         world_broken(w, "I1 wrong bytes", "%s: of %u bytes at offset %llu", f->plan->name, len,
                      (unsigned long long)s->read);
     s->read += len;
@@ -241,6 +260,13 @@ static void read_end(struct flow_end *e)
 {
     struct flow *f = e->flow;
     struct stream *s = &f->stream[1 - e->side];
+    e->end_read_ns = f->world->now_ns;
+    host_records(f->world, e->host);
+    host_called(f->world, e->host, e, "recv", 0);
+    if (f->world->plan->any_bytes) {
+        s->seen_end = true;
+        return;
+    }
     if (!s->ended)
         world_broken(f->world, "I9 early end", "%s: the %s reads an end that nobody sent",
                      f->plan->name, e->side == 0 ? "client" : "server");
@@ -273,9 +299,12 @@ static bool read_all(struct flow_end *e)
     if (max > READ_MAX)
         max = READ_MAX;
     while (may_read(e)) {
+        host_records(e->flow->world, e->host);
         int64_t n = read_once(e, max);
         if (n == LA_EAGAIN)
             break;
+        if (n > 0)
+            host_called(e->flow->world, e->host, e, "recv", n);
         if (n == 0)
             read_end(e);
         if (n < 0) {
@@ -362,7 +391,10 @@ static bool write_some(struct flow_end *e)
         len = (size_t)(limit - s->written);
     if (chunk > 0 && len > chunk)
         len = chunk;
+    host_records(f->world, e->host);
     int64_t n = write_once(e, bytes, len);
+    if (n > 0)
+        host_called(f->world, e->host, e, "send", n);
     if (n == LA_EAGAIN || ((n == LA_ENOBUFS || n == LA_ENOMEM) && memory_failed(f))) {
         if (n != LA_EAGAIN)
             wake_at(e, now_ns + 100 * LA_NS_PER_MS);
@@ -382,7 +414,9 @@ static bool write_some(struct flow_end *e)
 
 static void shut(struct flow_end *e)
 {
+    host_records(e->flow->world, e->host);
     int rc = la_tcp_shutdown(e->host->stack, e->handle);
+    host_called(e->flow->world, e->host, e, "shutdown", rc);
     if (rc < 0) {
         failed(e, rc);
         return;
@@ -403,15 +437,46 @@ static bool read_everything(const struct flow *f)
     return f->stream[0].read == f->stream[0].total && f->stream[1].read == f->stream[1].total;
 }
 
+/* Has it read the peer's end, and thought about it? */
+static bool answers(struct flow_end *e)
+{
+    uint64_t at_ns = e->end_read_ns + e->flow->plan->think_ns[e->side];
+    if (!e->flow->stream[1 - e->side].seen_end)
+        return false;
+    if (e->flow->world->now_ns < at_ns)
+        wake_at(e, at_ns);
+    return e->flow->world->now_ns >= at_ns;
+}
+
+/* Endings in which both close: the one that begins when it has written and read all, the other
+ * when it has read the end. */
+static bool time_to_close(struct flow_end *e)
+{
+    unsigned begins = e->flow->plan->ending == PLAN_END_CLOSE ? 0 : 1;
+    const struct stream *in = &e->flow->stream[1 - e->side];
+    bool first = e->side == begins && in->read == in->total;
+    return wrote_all(e) && (first || answers(e));
+}
+
+/* What an act wanted before the end was connected. */
+static void do_later(struct flow_end *e)
+{
+    uint8_t act = e->later;
+    e->later = 0;
+    if (act == PLAN_ACT_SHUTDOWN && !e->shut)
+        shut(e);
+    else if (act == PLAN_ACT_CLOSE || act == PLAN_ACT_ABORT)
+        let_go(e, act == PLAN_ACT_ABORT);
+}
+
 /* Is it this end's turn to shut down? */
-static bool time_to_shut(const struct flow_end *e)
+static bool time_to_shut(struct flow_end *e)
 {
     unsigned ending = e->flow->plan->ending;
     bool first = ending == PLAN_END_BOTH || ending == PLAN_END_ABORT || ending == PLAN_END_UNREAD ||
                  (ending == PLAN_END_HALF_CLOSE && e->side == 0) ||
                  (ending == PLAN_END_SERVER && e->side == 1);
-    bool asked = e->flow->stream[1 - e->side].seen_end;
-    return wrote_all(e) && !e->shut && (first || asked);
+    return wrote_all(e) && !e->shut && (first || answers(e));
 }
 
 static void finish(struct flow_end *e)
@@ -442,6 +507,15 @@ static void finish(struct flow_end *e)
             host_tick(f->world, peer->host);
             let_go(peer, false);
         }
+        return;
+    }
+    if (e->later && e->connected && wrote_all(e)) {
+        do_later(e);
+        return;
+    }
+    if (p->ending == PLAN_END_CLOSE || p->ending == PLAN_END_CLOSE_SERVER) {
+        if (e->connected && time_to_close(e))
+            let_go(e, false);
         return;
     }
     if (p->ending != PLAN_END_STAY && time_to_shut(e))
@@ -547,8 +621,14 @@ void flow_init(struct world *w, unsigned index)
     memcpy(r->name, f->plan->name, sizeof(r->name));
     r->rtt_min_us = UINT32_MAX;
     struct host *server = f->end[1].host;
-    if (!f->plan->crossed && host_listen(w, server, f->plan->port, &f->plan->options[1]) < 0 &&
-        !memory_failed(f))
+    if (f->plan->udp) {
+        datagram_init(f);
+        return;
+    }
+    if (server->wrong || f->plan->refused)
+        return;
+    if (!f->plan->crossed &&
+        host_listen(w, server, f->plan->port, &f->plan->options[1], true) < 0 && !memory_failed(f))
         world_broken(w, "listen", "%s: cannot listen on port %u", server->plan->name,
                      f->plan->port);
 }
@@ -564,15 +644,21 @@ static void open_end(struct flow *f, unsigned side, const struct la_endpoint *lo
     struct flow_end *e = &f->end[side];
     la_handle handle;
     host_tick(f->world, e->host);
+    host_records(f->world, e->host);
     int rc = la_tcp_open(e->host->stack, local, remote, &f->plan->options[side], &handle);
     if (rc < 0) {
+        host_called(f->world, e->host, e, "connect", rc);
         if (!flow_excuse(f, e, rc))
             world_broken(f->world, "open", "%s: open returns %s", f->plan->name, la_err_name(rc));
         e->error = rc;
+        if (f->world->result->flows[f->index].error == 0)
+            f->world->result->flows[f->index].error = rc;
         e->done = true;
+        run_out_of_patience(e);
         return;
     }
     attach(e, handle);
+    host_called(f->world, e->host, e, "connect", 0);
 }
 
 void flow_start(struct flow *f)
@@ -582,15 +668,25 @@ void flow_start(struct flow *f)
     f->unclean = false;
     f->running = true;
     end_reset(f, 0);
-    end_reset(f, 1);
+    if (!f->plan->udp)
+        end_reset(f, 1);
     /* Ports that nobody listens on and the stack does not choose. */
     uint16_t port = f->plan->crossed ? (uint16_t)(20000 + f->plan->number % 10000) : f->plan->port;
     struct la_endpoint there = place_of(f, 1, port);
-    struct la_endpoint here = place_of(f, 0, f->plan->crossed ? port : 0);
+    struct la_endpoint here =
+        place_of(f, 0, f->plan->crossed ? port : (uint16_t)f->plan->client_port);
     if (f->made == 1)
         w->result->flows[f->index].began_ns = w->now_ns;
     f->last_byte_ns = w->now_ns;
     f->end[0].open_ns = w->now_ns;
+    if (f->end[0].host->wrong) {
+        w->watch->wrong->start(w, f);
+        return;
+    }
+    if (f->plan->udp) {
+        datagram_start(f);
+        return;
+    }
     open_end(f, 0, &here, &there);
     if (f->plan->crossed)
         open_end(f, 1, &there, &here);
@@ -608,7 +704,11 @@ void flow_start(struct flow *f)
 void flow_accept(struct world *w, struct host *h, la_handle listener)
 {
     la_handle handle;
-    while (la_tcp_accept(h->stack, listener, &handle) == 0) {
+    if (w->now_ns < h->plan->accept_ns) {
+        host_wake(w, h, h->plan->accept_ns);
+        return;
+    }
+    while (host_records(w, h), la_tcp_accept(h->stack, listener, &handle) == 0) {
         struct la_tcp_info info;
         struct flow *f = NULL;
         la_tcp_info(h->stack, handle, &info);
@@ -620,15 +720,15 @@ void flow_accept(struct world *w, struct host *h, la_handle listener)
                 f = g;
         }
         if (!f) { /* a SYN that came late made a second one, whose client is gone */
+            host_called(w, h, NULL, "accept", 0);
             la_tcp_abort(h->stack, handle, LA_RST_ABORT);
             continue;
         }
         attach(&f->end[1], handle);
         f->end[1].connected = true;
+        host_called(w, h, &f->end[1], "accept", 0);
         if (f->end[0].done)
-            f->end[1].patience_ns = w->now_ns + FLOW_PATIENCE_NS;
-        if (f->end[1].patience_ns)
-            wake_at(&f->end[1], f->end[1].patience_ns);
+            run_out_of_patience(&f->end[1]);
         think(&f->end[1]);
     }
 }
@@ -658,10 +758,16 @@ void flow_event(struct world *w, struct host *h, const struct la_event *event)
         return;
     struct flow *f = &w->flows[(event->user - 1) / 2];
     struct flow_end *e = &f->end[(event->user - 1) % 2];
+    if (f->plan->udp) {
+        datagram_event(f);
+        return;
+    }
     if (e->handle != event->handle)
         return;
     if ((event->events & LA_EV_CONNECTED) && !e->connected) {
         e->connected = true;
+        host_records(w, h);
+        host_called(w, h, e, "connected", 0);
         e->write_ns = e->read_ns = w->now_ns;
         if (w->result->flows[f->index].connected_ns == 0)
             w->result->flows[f->index].connected_ns = w->now_ns;
@@ -677,11 +783,17 @@ void flow_wake(struct world *w, struct host *h)
 {
     struct flow_end *next;
     h->app_at_ns = UINT64_MAX;
+    if (w->now_ns == h->plan->accept_ns)
+        for (unsigned i = 0; i < h->listeners_count; i++)
+            flow_accept(w, h, h->listeners[i].handle);
     for (struct flow_end *e = h->ends; e; e = next) {
         next = e->next;
         if (e->wake_ns <= w->now_ns) {
             e->wake_ns = UINT64_MAX;
-            think(e);
+            if (e->flow->plan->udp)
+                datagram_think(e->flow);
+            else
+                think(e);
         }
     }
     for (struct flow_end *e = h->ends; e; e = e->next)
@@ -705,15 +817,27 @@ bool flow_give_up(struct flow *f)
 
 void flow_act(struct flow *f, const struct plan_act *act)
 {
-    struct flow_end *e = &f->end[act->end];
+    struct flow_end *e = &f->end[act->kind == PLAN_ACT_SEND ? 0 : act->end];
+    if (act->kind == PLAN_ACT_REPLY)
+        e = &f->end[1];
+    if (e->host->wrong) {
+        f->world->watch->wrong->act(f->world, f, act);
+        return;
+    }
+    if (e->host->off)
+        return;
     host_tick(f->world, e->host);
+    if ((!e->connected || !wrote_all(e)) && !e->done && f->plan->ending == PLAN_END_STAY &&
+        (act->kind == PLAN_ACT_SHUTDOWN || act->kind == PLAN_ACT_CLOSE)) {
+        e->later = act->kind;
+        return;
+    }
     struct stream *s = &f->stream[act->kind == PLAN_ACT_REPLY ? 1 : 0];
     switch (act->kind) {
     case PLAN_ACT_SEND:
     case PLAN_ACT_REPLY:
         s->total += act->value;
         s->given += act->value;
-        e = &f->end[act->kind == PLAN_ACT_REPLY];
         break;
     case PLAN_ACT_SHUTDOWN:
         if (e->handle)
@@ -729,10 +853,26 @@ void flow_act(struct flow *f, const struct plan_act *act)
         e->paused = act->kind == PLAN_ACT_PAUSE;
         break;
     }
-    if (e->handle)
-        host_wake(f->world, e->host, f->world->now_ns);
+    /* What the call left to send, leaves now. */
+    host_wake(f->world, e->host, f->world->now_ns);
     if (e->handle)
         wake_at(e, f->world->now_ns);
+}
+
+void flow_crashed(struct host *h)
+{
+    while (h->ends) {
+        struct flow_end *e = h->ends;
+        h->ends = e->next;
+        e->next = NULL;
+        e->handle = 0;
+        e->conn = 0;
+        e->done = true;
+        e->flow->unclean = true;
+        struct flow_end *peer = other(e);
+        if (peer->handle)
+            run_out_of_patience(peer);
+    }
 }
 
 /* ---- by connection -------------------------------------------------------------------------- */

@@ -48,9 +48,11 @@ struct flow_end {
     uint32_t index, conn; /* of the connection, also when the handle is given up */
     bool opened;          /* there has been a handle */
     bool connected;
-    bool done;    /* the handle was given up */
-    bool shut;    /* la_tcp_shutdown() was called */
-    bool paused;  /* by an act */
+    bool done;     /* the handle was given up */
+    bool shut;     /* la_tcp_shutdown() was called */
+    bool paused;   /* by an act */
+    uint8_t later; /* an act (enum plan_act_kind) that waits until the end is connected */
+    uint64_t end_read_ns;
     bool touched; /* its connection has sent or taken segments in this event */
     int error;
     uint64_t open_ns;
@@ -81,8 +83,6 @@ struct flow {
     struct flow_end end[2];
 };
 
-#define FLOW_PATIENCE_NS (60 * LA_NS_PER_S)
-
 /* When the first connection starts. */
 void flow_init(struct world *w, unsigned index);
 /* Makes the connection whose time has come. */
@@ -96,6 +96,9 @@ void flow_wake(struct world *w, struct host *h);
 /* Nothing moves any more. Is it because an end has given up after losses, which the other cannot
  * know? Then that other gives up, too. */
 bool flow_give_up(struct flow *f);
+
+/* The host is gone without a word: so are its ends. */
+void flow_crashed(struct host *h);
 
 /* Acts of a scenario. */
 void flow_act(struct flow *f, const struct plan_act *act);

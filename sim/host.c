@@ -42,6 +42,8 @@ static uint64_t world_time(const struct world *w, const struct host *h, uint64_t
 static uint64_t host_next_at(const struct world *w, const struct node *node)
 {
     const struct host *h = (const struct host *)node;
+    if (h->off)
+        return UINT64_MAX;
     uint64_t at_ns = world_time(w, h, la_stack_next_deadline(h->stack));
     if (h->inbox_count > 0 && h->inbox[h->inbox_first].due_ns < at_ns)
         at_ns = h->inbox[h->inbox_first].due_ns;
@@ -50,7 +52,7 @@ static uint64_t host_next_at(const struct world *w, const struct node *node)
 
 void host_moved(struct world *w, struct host *h)
 {
-    uint64_t at_ns = host_next_at(w, &h->node);
+    uint64_t at_ns = h->node.ops->next_at(w, &h->node);
     queue_move(&w->queue, &h->node, at_ns > w->now_ns ? at_ns : w->now_ns);
 }
 
@@ -98,15 +100,16 @@ static void host_forward(struct world *w, struct node *node, const uint8_t *byte
                          struct lane_meta meta)
 {
     struct host *h = (struct host *)node;
-    (void)meta;
     uint64_t due_ns = due(w, h);
-    struct la_buf *buf = inbox_room(h) ? la_buf_get(h->stack, len) : NULL;
-    if (!buf)
-        return; /* no memory: lost, as on a card without buffers */
+    struct la_buf *buf = inbox_room(h) && !h->off ? la_buf_get(h->stack, len) : NULL;
+    if (!buf) { /* no memory: lost, as on a card without buffers */
+        world_lost(w, meta.serial, h->off ? "nobody is there" : "no memory");
+        return;
+    }
     memcpy(buf->data, bytes, len);
     buf->len = len;
     h->inbox[(h->inbox_first + h->inbox_count++) % h->inbox_room] =
-        (struct arrived){.due_ns = due_ns, .buf = buf};
+        (struct arrived){.due_ns = due_ns, .serial = meta.serial, .buf = buf};
     if (h->inbox_count == 1)
         host_moved(w, h);
 }
@@ -143,12 +146,18 @@ static void tell(struct world *w, const struct host *h, bool out, const struct l
 }
 
 /* What became of the packets of a batch. */
-static void told_in(struct world *w, struct host *h, size_t n, const uint32_t *payload)
+static void told_in(struct world *w, struct host *h, size_t n, const uint32_t *payload,
+                    const uint32_t *serials)
 {
+    uint32_t link_header = h->plan->ethernet ? 14 : 0;
     for (size_t i = 0; i < n; i++) {
         struct la_frame *f = &w->frames[i];
-        if (w->copies)
-            tell(w, h, false, f, w->copies + i * LA_BUF_MAX);
+        if (w->copies) {
+            const uint8_t *bytes = w->copies + i * LA_BUF_MAX;
+            tell(w, h, false, f, bytes);
+            host_taken(w, h, f, serials[i], bytes + link_header,
+                       f->len > link_header ? f->len - link_header : 0);
+        }
         struct flow_end *e = f->conn ? flow_of_conn(h, f->conn) : NULL;
         if (!e)
             continue;
@@ -161,11 +170,12 @@ static void told_in(struct world *w, struct host *h, size_t n, const uint32_t *p
 /* False: nothing is due. */
 static bool take_in(struct world *w, struct host *h)
 {
-    uint32_t payload[HOST_BATCH];
+    uint32_t payload[HOST_BATCH], serials[HOST_BATCH];
     size_t n = 0;
     while (n < HOST_BATCH && h->inbox_count > 0 && h->inbox[h->inbox_first].due_ns <= w->now_ns) {
         struct la_buf *buf = h->inbox[h->inbox_first].buf;
         payload[n] = payload_of(h, buf);
+        serials[n] = h->inbox[h->inbox_first].serial;
         if (w->copies)
             memcpy(w->copies + n * LA_BUF_MAX, buf->data, buf->len);
         la_frame_from_buf(&w->frames[n++], buf);
@@ -175,7 +185,8 @@ static bool take_in(struct world *w, struct host *h)
     if (n == 0)
         return false;
     la_stack_input(h->stack, h->link, w->frames, n, host_now(w, h));
-    told_in(w, h, n, payload);
+    host_records(w, h);
+    told_in(w, h, n, payload, serials);
     return true;
 }
 
@@ -216,7 +227,7 @@ static void send_frame(struct world *w, struct host *h, const struct la_frame *f
         if (e && !w->watch->unchecked)
             check_packet(w, e, w->packet + link_header, (uint32_t)len - link_header,
                          (enum la_reason)f->reason);
-        net_push(w, h->out, w->packet, (uint32_t)len, meta);
+        host_insert(w, h, w->packet, (uint32_t)len, meta, false);
     }
 }
 
@@ -227,6 +238,7 @@ static void send_out(struct world *w, struct host *h)
 {
     size_t n, left = FRAMES_AT_ONCE_MAX;
     while ((n = la_stack_output(h->stack, h->link, w->frames, HOST_BATCH, host_now(w, h))) > 0) {
+        host_records(w, h);
         if (n > left)
             world_broken(w, "I33 endless", "%s: %u frames in one moment", h->plan->name,
                          FRAMES_AT_ONCE_MAX);
@@ -268,6 +280,10 @@ static void look(struct world *w, struct host *h)
 static void host_run(struct world *w, struct node *node)
 {
     struct host *h = (struct host *)node;
+    if (h->off) {
+        host_moved(w, h);
+        return;
+    }
     if (h->same_ns != w->now_ns)
         h->same_count = 0;
     h->same_ns = w->now_ns;
@@ -276,11 +292,13 @@ static void host_run(struct world *w, struct node *node)
     while (take_in(w, h))
         ;
     host_tick(w, h);
+    host_records(w, h);
     serve_apps(w, h);
     send_out(w, h);
     /* Sending finds out things as well: that there is no way to a peer, or room in a buffer. */
     if (serve_apps(w, h))
         send_out(w, h);
+    host_records(w, h);
     look(w, h);
     host_moved(w, h);
 }
@@ -306,14 +324,17 @@ static void config_fill(struct world *w, struct host *h, struct la_config *c)
     la_config_init(c);
     c->allocator = host_allocator(&h->memory);
     c->assert_handler = (struct la_assert_handler){.ctx = w, .fail = assertion_failed};
-    world_prng(w, &p, 's', h->index);
+    world_prng(w, &p, 's', h->index + h->boots * PLAN_NODES);
     for (unsigned i = 0; i < sizeof(c->seed); i++)
         c->seed[i] = (uint8_t)prng_u32(&p);
     c->conns_max = 4096;
     c->half_open_max = 4096;
     c->time_wait_max = 4096;
     c->sockets_max = 1024;
-    c->trace_rings_max = 8;
+    c->trace_rings_max = w->watch->records ? 256 : 8;
+    c->rst_closed_ports = !h->plan->silent;
+    if (h->plan->ports > 0)
+        c->port_last = (uint16_t)(c->port_first + h->plan->ports - 1);
     c->memory_max = h->plan->memory_max ? h->plan->memory_max : c->memory_max;
     c->time_wait_ns = h->plan->time_wait_ns;
     c->cookies = h->plan->cookies;
@@ -355,6 +376,17 @@ bool host_open(struct world *w, unsigned index)
     /* Any time of a machine that runs for up to half a year: 32-bit clocks wrap somewhere, and
      * there is room for a clock to go back. */
     h->clock_ns = CLOCK_LEAST_NS + (int64_t)(prng_u64(&h->prng) % CLOCK_SPREAD_NS);
+    if (h->plan->wrong) {
+        queue_add(&w->queue, &h->node);
+        h->addr[0] = address(index, false);
+        h->addr[1] = address(index, true);
+        if (w->watch->wrong)
+            return w->watch->wrong->open(w, h);
+        world_broken(w, "wrong", "%s is wrong on purpose, which only lastack lab can play",
+                     h->plan->name);
+    }
+    if (w->plan->whole_clocks)
+        h->clock_ns -= h->clock_ns % LA_NS_PER_S;
     /* The stack itself comes about: what fails is what it needs later. */
     if (!stack_open(w, h))
         return false;
@@ -372,20 +404,90 @@ void host_close(struct host *h)
     host_memory_drop(&h->memory);
 }
 
-int host_listen(struct world *w, struct host *h, uint16_t port, const struct la_tcp_options *o)
+static int listen_now(struct host *h, struct listener *l)
 {
-    (void)w;
-    for (unsigned i = 0; i < h->listeners_count; i++)
-        if (h->listeners[i].port == port)
+    struct la_endpoint at = {.addr = la_addr_any_v6(), .port = l->port};
+    return la_tcp_listen(h->stack, &at, &l->options, &l->handle);
+}
+
+int host_listen(struct world *w, struct host *h, uint16_t port, const struct la_tcp_options *o,
+                bool of_flow)
+{
+    struct listener *l = NULL;
+    for (unsigned i = 0; i < h->listeners_count; i++) {
+        if (h->listeners[i].port == port && h->listeners[i].handle && of_flow)
             return 0;
-    if (h->listeners_count == HOST_LISTENERS)
+        if (h->listeners[i].port == port)
+            l = &h->listeners[i];
+    }
+    if (!l && h->listeners_count == HOST_LISTENERS)
         return LA_ENOBUFS;
-    struct listener *l = &h->listeners[h->listeners_count];
-    struct la_endpoint at = {.addr = la_addr_any_v6(), .port = port};
-    int rc = la_tcp_listen(h->stack, &at, o, &l->handle);
-    if (rc < 0)
-        return rc;
-    l->port = port;
-    h->listeners_count++;
-    return 0;
+    if (!l)
+        l = &h->listeners[h->listeners_count++];
+    struct listener before = *l;
+    *l = (struct listener){.port = port, .options = *o, .of_flow = of_flow};
+    host_records(w, h);
+    int rc = listen_now(h, l);
+    host_called(w, h, NULL, "listen", rc);
+    if (rc < 0 && before.handle)
+        *l = before;
+    return rc;
+}
+
+void host_unlisten(struct world *w, struct host *h, uint16_t port)
+{
+    for (unsigned i = 0; i < h->listeners_count; i++) {
+        struct listener *l = &h->listeners[i];
+        if (l->port != port || !l->handle)
+            continue;
+        host_records(w, h);
+        la_tcp_close(h->stack, l->handle);
+        l->handle = 0;
+        host_called(w, h, NULL, "close listener", 0);
+    }
+}
+
+static void inbox_drop(struct host *h)
+{
+    while (h->inbox_count > 0) {
+        la_buf_put(h->stack, h->inbox[h->inbox_first].buf);
+        h->inbox_first = (h->inbox_first + 1) % h->inbox_room;
+        h->inbox_count--;
+    }
+}
+
+void host_crash(struct world *w, struct host *h)
+{
+    if (h->off)
+        return;
+    host_records(w, h);
+    host_called(w, h, NULL, "crash", 0);
+    flow_crashed(h);
+    inbox_drop(h);
+    la_stack_destroy(h->stack);
+    h->stack = NULL;
+    memset(h->by_conn, 0, sizeof(h->by_conn));
+    h->touched_count = 0;
+    h->app_at_ns = UINT64_MAX;
+    h->off = true;
+    h->boots++;
+    for (unsigned i = 0; i < h->listeners_count; i++)
+        h->listeners[i].handle = 0;
+    /* A stack at once, so that there always is one; it is deaf until the host boots. */
+    if (!stack_open(w, h))
+        world_broken(w, "memory", "%s: no memory for its stack", h->plan->name);
+    host_moved(w, h);
+}
+
+void host_boot(struct world *w, struct host *h)
+{
+    if (!h->off)
+        return;
+    h->off = false;
+    host_tick(w, h);
+    host_called(w, h, NULL, "boot", 0);
+    for (unsigned i = 0; i < h->listeners_count; i++)
+        if (h->listeners[i].of_flow)
+            listen_now(h, &h->listeners[i]);
+    host_moved(w, h);
 }

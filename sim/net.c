@@ -20,9 +20,11 @@ void net_push(struct world *w, struct sim_lane *l, const uint8_t *bytes, uint32_
     net_moved(w, l);
     if (fate == LANE_TOLD)
         net_moved(w, l->back);
-    if (fate != LANE_PASSED)
+    if (fate != LANE_PASSED) {
         trace_line(w, "lane %u drops %u bytes: %s", l->node.id - PLAN_NODES, len,
                    lane_fate_text(fate));
+        world_lost(w, meta.serial, lane_fate_text(fate));
+    }
 }
 
 static void lane_forward(struct world *w, struct node *node, const uint8_t *bytes, uint32_t len,
@@ -70,6 +72,8 @@ static void router_forward(struct world *w, struct node *node, const uint8_t *by
     int to = host_of(w, bytes, len);
     if (to >= 0 && r->way[to])
         net_push(w, r->way[to], bytes, len, meta);
+    else
+        world_lost(w, meta.serial, "no such host");
 }
 
 static uint64_t router_at(const struct world *w, const struct node *node)

@@ -45,6 +45,10 @@ static const struct option table[] = {
     {"r2-retries", NUMBER, FIELD(r2_retries), 255},
     {"tos", NUMBER, FIELD(tos), 255},
     {"backlog", NUMBER, FIELD(backlog), 65535},
+    {"half-open", NUMBER, FIELD(half_open_max), 65535},
+    {"linger", SECONDS, FIELD(linger_s), 32767},
+    {"reuse-addr", FLAG, FIELD(reuse_addr), 1},
+    {"mtu-probing", FLAG, FIELD(mtu_probing), 1},
     {"fin-wait-2", SECONDS, FIELD(fin_wait_2_s), 32767},
 };
 
@@ -63,7 +67,7 @@ bool option_exists(const char *name)
 
 const char *option_names(void)
 {
-    static char names[400];
+    static char names[500];
     if (names[0] == '\0') {
         size_t at = (size_t)snprintf(names, sizeof(names), "cc");
         for (size_t i = 0; i < LA_ARRAY_LEN(table) && at < sizeof(names); i++)

@@ -58,6 +58,7 @@ int plan_add_flow(struct plan *plan, const char *name, unsigned client, unsigned
     f->number = plan->flows_count;
     f->port = 80;
     f->repeat = 1;
+    f->patience_ns = PLAN_PATIENCE_NS;
     f->options[0] = plan->nodes[client].options;
     f->options[1] = plan->nodes[server].options;
     return plan->flows_count++;
@@ -153,6 +154,10 @@ static bool check_flow(const struct plan *plan, const struct plan_flow *f, struc
     }
     if (f->crossed && f->repeat > 1) {
         message_set(why, "flow %s: a crossed opening cannot be repeated", f->name);
+        return false;
+    }
+    if (f->udp && (f->bytes[1] > 0 || f->repeat > 1 || endless)) {
+        message_set(why, "flow %s: datagrams go one way, once", f->name);
         return false;
     }
     return f->repeat > 0 && f->port > 0;

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "sim/figure.h"
+#include "sim/kind.h"
 #include "sim/options.h"
 #include "sim/words.h"
 
@@ -446,27 +447,97 @@ static bool act_packets(struct reader *r, uint64_t at_ns, char what)
     return true;
 }
 
-/* "at 3s host A clock +5s", "at 3s host A memory off" */
+/* "at 3s host A listen 80", "at 3s host A unlisten 80" */
+static bool act_listen(struct reader *r, uint64_t at_ns, unsigned node, const char *what)
+{
+    uint64_t port;
+    const char *form = "at 3s host A listen 80 reuse-addr=on (or: unlisten 80)";
+    if (!words_needed(r, 6, 6, form))
+        return false;
+    if (!scenario_number(r->line->words[5].text, 65535, &port) || port == 0)
+        return FAULT(r, r->line->words[5].column, "write it like: %s", form);
+    bool listens = *what == 'l';
+    struct plan_act *a = add_act(r, at_ns, listens ? PLAN_ACT_LISTEN : PLAN_ACT_UNLISTEN, node);
+    if (!a)
+        return false;
+    a->value = port;
+    for (unsigned i = 0; i < r->line->settings_count; i++) {
+        const struct scenario_setting *s = &r->line->settings[i];
+        if (!listens || strcmp(s->key, "reuse-addr") != 0)
+            return FAULT(r, s->column, "no \"%s\" here: write it like: %s", s->key, form);
+        if (!scenario_flag(s->value, &a->reuse_addr))
+            return FAULT(r, s->value_column, "\"%s\" is neither on nor off", s->value);
+    }
+    return true;
+}
+
+/* "at 3s host A clock +5s", "at 3s host A memory off", "at 3s host A crash" */
 static bool act_host(struct reader *r, uint64_t at_ns)
 {
     struct range range;
     unsigned node;
     int64_t by_ns;
     bool on;
-    const char *form = "at 3s host A clock +5s (or: memory off)";
-    if (!words_needed(r, 6, 6, form) || !no_settings(r) ||
-        !range_read(r, &r->line->words[3], &range) ||
+    const char *form = "at 3s host A clock +5s (or: memory off, crash, boot, listen 80)";
+    if (!words_needed(r, 5, 6, form) || !range_read(r, &r->line->words[3], &range) ||
         !find_node(r, &r->line->words[3], &range, 0, &node))
         return false;
-    const char *what = r->line->words[4].text, *value = r->line->words[5].text;
+    const char *what = r->line->words[4].text;
+    const char *value = r->line->words_count > 5 ? r->line->words[5].text : "";
+    bool here = !r->plan->nodes[node].router && !r->plan->nodes[node].wrong;
+    if (here && (strcmp(what, "listen") == 0 || strcmp(what, "unlisten") == 0))
+        return act_listen(r, at_ns, node, what);
+    if (!no_settings(r))
+        return false;
+    bool boots = strcmp(what, "boot") == 0;
+    if (here && *value == '\0' && (boots || strcmp(what, "crash") == 0))
+        return add_act(r, at_ns, boots ? PLAN_ACT_BOOT : PLAN_ACT_CRASH, node) != NULL;
     bool clock = strcmp(what, "clock") == 0 && scenario_signed_time(value, &by_ns);
     bool memory = strcmp(what, "memory") == 0 && scenario_flag(value, &on);
-    if ((!clock && !memory) || r->plan->nodes[node].router)
+    if ((!clock && !memory) || !here)
         return FAULT(r, r->line->words[4].column, "write it like: %s", form);
     struct plan_act *a = add_act(r, at_ns, clock ? PLAN_ACT_CLOCK : PLAN_ACT_MEMORY, node);
     if (a)
         a->value = clock ? (uint64_t)by_ns : !on;
     return a != NULL;
+}
+
+/* "at 1s forge A B:80 20 every=10ms": SYNs from nobody, out of A's link. */
+static bool act_forge(struct reader *r, uint64_t at_ns)
+{
+    struct scenario_word host;
+    struct range a, b;
+    char text[PLAN_NAME];
+    uint16_t port = 80;
+    unsigned from, to;
+    uint64_t count, every_ns = 0;
+    bool v6 = false;
+    const char *form = "at 1s forge A B:80 20 every=10ms";
+    if (!words_needed(r, 6, 6, form) || !split_port(r, &r->line->words[4], &host, text, &port) ||
+        !range_read(r, &r->line->words[3], &a) || !range_read(r, &host, &b) ||
+        !find_node(r, &r->line->words[3], &a, 0, &from) || !find_node(r, &host, &b, 0, &to))
+        return false;
+    if (!scenario_number(r->line->words[5].text, PLAN_ACTS, &count))
+        return FAULT(r, r->line->words[5].column, "write it like: %s", form);
+    for (unsigned i = 0; i < r->line->settings_count; i++) {
+        const struct scenario_setting *s = &r->line->settings[i];
+        bool six = strcmp(s->value, "6") == 0;
+        bool good = strcmp(s->key, "every") == 0
+                        ? scenario_time(s->value, &every_ns)
+                        : strcmp(s->key, "ip") == 0 && (six || strcmp(s->value, "4") == 0);
+        if (!good)
+            return FAULT(r, s->column, "write it like: %s", form);
+        v6 |= six;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        struct plan_act *act = add_act(r, at_ns + i * every_ns, PLAN_ACT_FORGE, from);
+        if (!act)
+            return false;
+        act->end = (uint8_t)to;
+        act->value = port;
+        act->data_only = v6;
+    }
+    return true;
 }
 
 static const struct flow_verb {
@@ -537,6 +608,8 @@ static bool read_at(struct reader *r)
         return act_packets(r, at_ns, *what == 'l' ? what[1] : 'm');
     if (strcmp(what, "host") == 0)
         return act_host(r, at_ns);
+    if (strcmp(what, "forge") == 0)
+        return act_forge(r, at_ns);
     if (strcmp(r->line->words[3].text, "connect") == 0)
         return act_connect(r, at_ns);
     int flow = plan_find_flow(r->plan, what);
@@ -544,8 +617,8 @@ static bool read_at(struct reader *r)
         return act_flow(r, at_ns, flow);
     return FAULT(
         r, r->line->words[2].column,
-        "\"%s\" is no flow: there are link, lane, lose, mask, late, host, flows, and hosts "
-        "that connect",
+        "\"%s\" is no flow: there are link, lane, lose, mask, late, forge, host, flows, and "
+        "hosts that connect",
         what);
 }
 
@@ -582,16 +655,102 @@ static bool read_run(struct reader *r)
             good = scenario_time(s->value, &r->plan->limit_ns);
         else if (strcmp(s->key, "may-fail") == 0)
             good = scenario_flag(s->value, &r->plan->may_fail);
+        else if (strcmp(s->key, "any-bytes") == 0)
+            good = scenario_flag(s->value, &r->plan->any_bytes);
         else
             known = false;
         if (!known)
-            return FAULT(r, s->column, "no setting \"%s\" here: there are for, limit, may-fail",
+            return FAULT(r, s->column,
+                         "no setting \"%s\" here: there are for, limit, may-fail, any-bytes",
                          s->key);
         if (!good)
             return FAULT(r, s->value_column, "\"%s\" cannot be read: write it like run for=30s",
                          s->value);
     }
     return words_needed(r, 1, 1, "run for=30s");
+}
+
+/* A number from 0 to 64, or a sum of such ("1+1", where a parameter stands in it); moves behind
+ * it. 65: none. */
+static unsigned number_read(const char **at)
+{
+    unsigned sum = 0;
+    for (;;) {
+        unsigned n = 0;
+        if (**at < '0' || **at > '9')
+            return 65;
+        while (**at >= '0' && **at <= '9' && n <= 64)
+            n = 10 * n + (unsigned)(*(*at)++ - '0');
+        sum += n;
+        if (sum > 64)
+            return 65;
+        if (**at != '+')
+            return sum;
+        (*at)++;
+    }
+}
+
+/* "1", "1,3", "1..4", and "0", "1..0", "none" for no packet at all: so a parameter may say how
+ * many; "all". */
+static bool numbers_read(const char *text, uint64_t *mask)
+{
+    *mask = 0;
+    if (strcmp(text, "all") == 0)
+        *mask = UINT64_MAX;
+    if (strcmp(text, "all") == 0 || strcmp(text, "none") == 0 || strcmp(text, "0") == 0)
+        return true;
+    do {
+        unsigned first = number_read(&text), last = first;
+        if (strncmp(text, "..", 2) == 0) {
+            text += 2;
+            last = number_read(&text);
+        }
+        if (first == 0 || first > 64 || last > 64 || last + 1 < first ||
+            (*text != ',' && *text != '\0'))
+            return false;
+        for (unsigned i = first; i <= last; i++)
+            *mask |= UINT64_C(1) << (i - 1);
+    } while (*text++ != '\0');
+    return true;
+}
+
+/* "lose client FIN 1", "late client DATA 2..3 by=20ms of=f1" */
+static bool read_fate(struct reader *r)
+{
+    struct range range;
+    unsigned node;
+    bool late = strcmp(r->line->words[0].text, "late") == 0;
+    const char *form =
+        late ? "late client DATA 2..3 by=20ms" : "lose client FIN 1 (or 1..3, all, none)";
+    if (!words_needed(r, 4, 4, form) || !range_read(r, &r->line->words[1], &range) ||
+        !find_node(r, &r->line->words[1], &range, 0, &node))
+        return false;
+    if (r->plan->fates_count == PLAN_FATES)
+        return FAULT(r, r->line->words[0].column, "too many fates: at most %d", PLAN_FATES);
+    struct plan_fate *f = &r->plan->fates[r->plan->fates_count];
+    *f = (struct plan_fate){.node = (uint16_t)node, .flow = -1};
+    f->kind = (uint16_t)sim_kind_find(r->line->words[2].text);
+    if (f->kind == 0)
+        return FAULT(r, r->line->words[2].column, "no kind of packet \"%s\": there are %s",
+                     r->line->words[2].text, sim_kind_names());
+    if (!numbers_read(r->line->words[3].text, &f->numbers))
+        return FAULT(r, r->line->words[3].column,
+                     "\"%s\" are no packets: write numbers from 1 to 64 like 3,5..7, all or none",
+                     r->line->words[3].text);
+    for (unsigned i = 0; i < r->line->settings_count; i++) {
+        const struct scenario_setting *s = &r->line->settings[i];
+        bool of = strcmp(s->key, "of") == 0;
+        if (!of && !(late && strcmp(s->key, "by") == 0))
+            return FAULT(r, s->column, "no \"%s\" here: write it like: %s", s->key, form);
+        if (of && (f->flow = (int16_t)plan_find_flow(r->plan, s->value)) < 0)
+            return FAULT(r, s->value_column, "there is no flow \"%s\" up to here", s->value);
+        if (!of && !scenario_time(s->value, &f->late_ns))
+            return FAULT(r, s->value_column, "\"%s\" is no time: write it like by=20ms", s->value);
+    }
+    if (late && f->late_ns == 0)
+        f->numbers = 0; /* no later than others: nothing */
+    r->plan->fates_count++;
+    return true;
 }
 
 static bool read_seed(struct reader *r)
@@ -605,9 +764,9 @@ static const struct keyword {
     const char *name;
     bool (*read)(struct reader *r);
 } keywords[] = {
-    {"seed", read_seed},   {"run", read_run},   {"host", read_node},
-    {"router", read_node}, {"link", read_link}, {"lane", read_lane},
-    {"flow", read_flow},   {"at", read_at},     {"expect", read_expect},
+    {"seed", read_seed},     {"run", read_run},   {"host", read_node}, {"router", read_node},
+    {"link", read_link},     {"lane", read_lane}, {"flow", read_flow}, {"at", read_at},
+    {"expect", read_expect}, {"lose", read_fate}, {"late", read_fate},
 };
 
 static bool read_one(struct reader *r, const char *const *also)
@@ -621,8 +780,8 @@ static bool read_one(struct reader *r, const char *const *also)
             return true;
     return FAULT(r, r->line->words[0].column,
                  "no keyword \"%s\": there are param, seed, run, host, router, link, lane, flow, "
-                 "at and expect",
-                 word);
+                 "lose, late, at and expect%s",
+                 word, also ? ", and those of lastack lab" : "");
 }
 
 bool sim_read(const struct scenario *s, const char *const *also, struct plan *plan,

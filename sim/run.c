@@ -75,7 +75,7 @@ static uint64_t script_at(const struct world *w, const struct node *node)
         if (!w->expected[i] && e->at_ns < at_ns)
             at_ns = e->at_ns;
     }
-    if (w->flows_over == w->plan->flows_count && !w->ending)
+    if (w->flows_over == w->plan->flows_count && !w->ending && !w->plan->keeps_listening)
         at_ns = w->now_ns;
     return at_ns;
 }
@@ -114,6 +114,18 @@ static void act_on_link(struct world *w, const struct plan_act *a)
     }
 }
 
+static void act_listen(struct world *w, struct host *h, const struct plan_act *a)
+{
+    struct la_tcp_options options = h->plan->options;
+    options.reuse_addr = a->reuse_addr;
+    host_tick(w, h);
+    if (a->kind == PLAN_ACT_UNLISTEN)
+        host_unlisten(w, h, (uint16_t)a->value);
+    else
+        (void)host_listen(w, h, (uint16_t)a->value, &options, false);
+    host_wake(w, h, w->now_ns);
+}
+
 static void act(struct world *w, const struct plan_act *a)
 {
     struct host *h = &w->hosts[a->what];
@@ -132,6 +144,19 @@ static void act(struct world *w, const struct plan_act *a)
     case PLAN_ACT_MEMORY:
         h->memory.failing = a->value != 0;
         break;
+    case PLAN_ACT_CRASH:
+        host_crash(w, h);
+        break;
+    case PLAN_ACT_BOOT:
+        host_boot(w, h);
+        break;
+    case PLAN_ACT_LISTEN:
+    case PLAN_ACT_UNLISTEN:
+        act_listen(w, h, a);
+        break;
+    case PLAN_ACT_FORGE:
+        forge_syn(w, h, a);
+        break;
     default:
         flow_act(&w->flows[a->what], a);
         break;
@@ -146,10 +171,15 @@ static void end_begins(struct world *w)
         struct host *h = &w->hosts[i];
         if (w->plan->nodes[i].router)
             continue;
+        if (h->wrong)
+            continue;
         host_tick(w, h);
         for (unsigned l = 0; l < h->listeners_count; l++) {
+            if (!h->listeners[l].handle)
+                continue;
             flow_accept(w, h, h->listeners[l].handle);
             la_tcp_close(h->stack, h->listeners[l].handle);
+            h->listeners[l].handle = 0;
         }
         host_wake(w, h, w->now_ns);
     }
@@ -171,7 +201,7 @@ static void script_run(struct world *w, struct node *node)
         if (!f->running && !f->over && f->start_ns <= w->now_ns)
             flow_start(f);
     }
-    if (w->flows_over == w->plan->flows_count && !w->ending)
+    if (w->flows_over == w->plan->flows_count && !w->ending && !w->plan->keeps_listening)
         end_begins(w);
     queue_move(&w->queue, node, script_at(w, node));
 }
@@ -194,7 +224,7 @@ static void sort_acts(struct world *w)
 
 static bool world_open(struct world *w)
 {
-    if ((w->watch->packet || w->watch->trace) &&
+    if ((w->watch->packet || w->watch->trace || w->watch->wire) &&
         !(w->copies = malloc(HOST_BATCH * (size_t)LA_BUF_MAX)))
         return false;
     for (unsigned i = 0; i < w->plan->nodes_count; i++)
@@ -252,6 +282,11 @@ static void loop(struct world *w)
             w->result->kept_going = true;
             return;
         }
+        if (node->at_ns == UINT64_MAX && w->plan->keeps_listening) {
+            w->now_ns = w->plan->end_ns;
+            w->result->kept_going = true;
+            return;
+        }
         if (node->at_ns == UINT64_MAX && !waiting)
             return;
         if (node->at_ns == UINT64_MAX && give_up(w))
@@ -261,7 +296,8 @@ static void loop(struct world *w)
         w->now_ns = node->at_ns;
         w->events++;
         node->ops->run(w, node);
-        if (!waiting && limit_ns == w->plan->limit_ns)
+        if (!waiting && !w->plan->keeps_listening && limit_ns == w->plan->limit_ns &&
+            limit_ns != PLAN_NEVER)
             limit_ns = w->now_ns + LINGER_MAX_NS;
     }
 }
@@ -271,8 +307,9 @@ static void last_checks(struct world *w)
 {
     for (unsigned i = 0; i < w->plan->nodes_count; i++) {
         struct host *h = &w->hosts[i];
-        if (w->plan->nodes[i].router)
+        if (w->plan->nodes[i].router || h->wrong)
             continue;
+        host_records(w, h);
         if (!w->result->kept_going && !w->watch->unchecked)
             check_idle(w, h);
         while (h->inbox_count > 0) {
@@ -291,8 +328,11 @@ static void last_checks(struct world *w)
 static void world_close(struct world *w)
 {
     net_close(w);
-    for (unsigned i = 0; i < w->plan->nodes_count; i++)
+    for (unsigned i = 0; i < w->plan->nodes_count; i++) {
+        if (w->hosts[i].wrong)
+            w->watch->wrong->close(&w->hosts[i]);
         host_close(&w->hosts[i]);
+    }
     free(w->copies);
     free(w);
 }

@@ -326,6 +326,16 @@ static void keep_flows(struct plan *plan, uint64_t keep)
         plan->expects[n++] = e;
     }
     plan->expects_count = (uint16_t)n;
+    n = 0;
+    for (unsigned i = 0; i < plan->fates_count; i++) {
+        struct plan_fate f = plan->fates[i];
+        if (f.flow >= 0 && to[f.flow] == UINT16_MAX)
+            continue;
+        if (f.flow >= 0)
+            f.flow = (int16_t)to[f.flow];
+        plan->fates[n++] = f;
+    }
+    plan->fates_count = (uint16_t)n;
     plan->flows_count = (uint16_t)kept;
 }
 

@@ -34,6 +34,7 @@ struct sim_flow_result {
     uint32_t connections, failed;
     int32_t error; /* the first la_err, or 0 */
     uint8_t state[2];
+    uint64_t wrong_bytes; /* read by either end, and not written by the other */
 };
 
 struct sim_result {
@@ -56,9 +57,45 @@ struct sim_sample {
     uint64_t acked; /* bytes of the sender that were acknowledged */
 };
 
+/* A packet on its way: it leaves a host, and later a host takes it, or it is lost. */
+enum sim_wire_what { SIM_LEFT, SIM_TAKEN, SIM_LOST };
+struct sim_wire {
+    uint8_t what;    /* enum sim_wire_what */
+    bool late;       /* LEFT: held back on purpose */
+    bool forged;     /* LEFT: no host made it (an act did), or a wrong one */
+    uint16_t node;   /* LEFT: who sends it; TAKEN: who takes it */
+    uint16_t reason; /* enum la_reason: why it is sent, or the verdict */
+    uint32_t serial; /* the same for the same packet, from 1 on */
+    uint32_t conn;   /* at this host; 0: none, or not known */
+    uint32_t len;
+    int32_t flow;         /* -1: none */
+    const uint8_t *ip;    /* from the IP header on; LOST: NULL */
+    uint32_t link_header; /* bytes of Ethernet before it */
+    const char *why;      /* LOST: what became of it */
+    uint64_t time_ns;
+};
+
+/* An application's call and what it returned; verbs as in POSIX, and "connected", "error". */
+struct sim_call {
+    uint16_t node;
+    uint8_t side; /* 0 client, 1 server */
+    int32_t flow; /* -1: a host's own (listen) */
+    uint32_t conn;
+    const char *verb;
+    int64_t result; /* bytes, or a negative la_err */
+    uint64_t time_ns;
+};
+
 /* Who wants to know more than the result. All may be NULL. */
 struct sim_watch {
     void *ctx;
+    /* Packets, calls, and what the stacks say of themselves: their trace records, in order, with
+     * the times of the run. */
+    void (*wire)(void *ctx, const struct sim_wire *wire);
+    void (*call)(void *ctx, const struct sim_call *call);
+    void (*records)(void *ctx, unsigned node, const struct la_trace_record *records, size_t n);
+    /* Hosts that are wrong on purpose (plan_node.wrong); NULL: such a plan is not run. */
+    const struct sim_wrong *wrong;
     /* A reading of the sending end of a flow, at each ACK but no more often than every_ns. */
     void (*sample)(void *ctx, unsigned flow, unsigned end, const struct sim_sample *sample);
     uint64_t every_ns;
@@ -95,6 +132,8 @@ enum sim_figure {
     SIM_JAIN, /* of all flows */
     SIM_DROPPED,
     SIM_MARKED,
+    SIM_WRONG_BYTES, /* read and never written, where the plan lets that pass */
+    SIM_CONNECTIONS,
     SIM_FIGURES
 };
 

@@ -15,8 +15,9 @@
     sizeof(((struct plan_flow *)NULL)->name[0]), offsetof(struct plan_flow, name), NULL
 
 static const char *const cookies[] = {"auto", "always", "never", NULL};
-static const char *const endings[] = {"half-close", "both",   "together", "server",
-                                      "abort",      "unread", "stay",     NULL};
+static const char *const endings[] = {"half-close", "both", "together", "server",       "abort",
+                                      "unread",     "stay", "close",    "close-server", NULL};
+static const char *const wrongs[] = {"none", "two-way", "no-time-wait", NULL};
 static const char *const forms[] = {"copy", "in-place", "lent", NULL};
 static const char *const versions[] = {"4", "6", NULL};
 
@@ -33,6 +34,11 @@ const struct words_row words_of_node[] = {
     {"fail-to", WORDS_NUMBER, IN_NODE(fail_to)},
     {"fail-every", WORDS_NUMBER, IN_NODE(fail_every)},
     {"time-wait", WORDS_TIME, IN_NODE(time_wait_ns)},
+    {"accept-at", WORDS_TIME, IN_NODE(accept_ns)},
+    {"ports", WORDS_NUMBER, IN_NODE(ports)},
+    {"silent", WORDS_FLAG, IN_NODE(silent)},
+    {"wrong", WORDS_CHOICE, sizeof(uint8_t), offsetof(struct plan_node, wrong), wrongs},
+    {"iss", WORDS_NUMBER, IN_NODE(iss)},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -47,6 +53,10 @@ const struct words_row words_of_flow[] = {
     {"repeat", WORDS_NUMBER, IN_FLOW(repeat)},
     {"gap", WORDS_TIME, IN_FLOW(gap_ns)},
     {"number", WORDS_NUMBER, IN_FLOW(number)},
+    {"patience", WORDS_TIME, IN_FLOW(patience_ns)},
+    {"client-port", WORDS_NUMBER, IN_FLOW(client_port)},
+    {"refused", WORDS_FLAG, IN_FLOW(refused)},
+    {"udp", WORDS_FLAG, IN_FLOW(udp)},
     {"end", WORDS_CHOICE, sizeof(uint8_t), offsetof(struct plan_flow, ending), endings},
     {NULL, 0, 0, 0, NULL},
 };
@@ -57,6 +67,7 @@ const struct words_row words_of_end[] = {
     {"read", WORDS_BYTES, IN_END(read)},
     {"read-every", WORDS_TIME, IN_END(read_ns)},
     {"read-late", WORDS_TIME, IN_END(read_late)},
+    {"think", WORDS_TIME, IN_END(think_ns)},
     {"form", WORDS_CHOICE, sizeof(uint8_t), offsetof(struct plan_flow, form), forms},
     {NULL, 0, 0, 0, NULL},
 };

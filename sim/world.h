@@ -93,6 +93,7 @@ void net_moved(struct world *w, struct sim_lane *l);
 /* A packet that lies in a buffer of the stack and is looked at when it is due. */
 struct arrived {
     uint64_t due_ns;
+    uint32_t serial;
     struct la_buf *buf;
 };
 
@@ -102,7 +103,9 @@ struct arrived {
 
 struct listener {
     uint16_t port;
-    la_handle handle;
+    la_handle handle; /* 0: closed */
+    struct la_tcp_options options;
+    bool of_flow; /* comes again when the host boots */
 };
 
 struct host {
@@ -132,6 +135,19 @@ struct host {
     uint64_t same_ns; /* events at this time in a row: `same_count` */
     uint32_t same_count;
     uint32_t walked; /* events since queues were walked */
+    bool off;        /* crashed: nothing arrives and nothing leaves */
+    unsigned boots;
+    void *wrong;               /* what a wrong host keeps (struct sim_wrong) */
+    uint64_t sent[PLAN_FATES]; /* packets that each fate counted */
+};
+
+/* Who plays wrong hosts. Such a host has `ops` of its own in its node, and no stack. */
+struct sim_wrong {
+    bool (*open)(struct world *w, struct host *h);
+    void (*close)(struct host *h);
+    /* Its application opens the connection of a flow whose client it is. */
+    void (*start)(struct world *w, struct flow *f);
+    void (*act)(struct world *w, struct flow *f, const struct plan_act *act);
 };
 
 bool host_open(struct world *w, unsigned index);
@@ -144,7 +160,36 @@ void host_tick(const struct world *w, struct host *h);
 void host_moved(struct world *w, struct host *h);
 /* The application of `h` wants to be called at `at_ns`. */
 void host_wake(struct world *w, struct host *h, uint64_t at_ns);
-int host_listen(struct world *w, struct host *h, uint16_t port, const struct la_tcp_options *o);
+/* Listens for a flow, or because an act says so. 0, or a negative la_err. */
+int host_listen(struct world *w, struct host *h, uint16_t port, const struct la_tcp_options *o,
+                bool of_flow);
+void host_unlisten(struct world *w, struct host *h, uint16_t port);
+/* Gone without a word, and there again. */
+void host_crash(struct world *w, struct host *h);
+void host_boot(struct world *w, struct host *h);
+/* Puts a packet on the host's link, unless a fate of the plan has something else in mind.
+ * `forged`: nobody's stack made it. */
+void host_insert(struct world *w, struct host *h, const uint8_t *bytes, uint32_t len,
+                 struct lane_meta meta, bool forged);
+/* Hands the trace records so far to who watches; before calls, so that all stands in order. */
+void host_records(struct world *w, struct host *h);
+/* A packet was taken, and what the stack made of it; `ip` from the IP header on. */
+void host_taken(struct world *w, const struct host *h, const struct la_frame *f, uint32_t serial,
+                const uint8_t *ip, uint32_t len);
+/* A packet is lost on its way. */
+void world_lost(struct world *w, uint32_t serial, const char *why);
+/* Tells a call. */
+void host_called(struct world *w, const struct host *h, const struct flow_end *e, const char *verb,
+                 int64_t result);
+
+/* ---- forge.c -------------------------------------------------------------------------------- */
+
+struct wire_tcp;
+/* Writes an IP packet with this TCP header and payload, checksums included; returns its length. */
+size_t forge_segment(uint8_t *to, const struct la_addr *src, const struct la_addr *dst,
+                     const struct wire_tcp *h, const uint8_t *payload, size_t payload_len);
+/* A SYN of nobody's, sent from the link of this host (PLAN_ACT_FORGE). */
+void forge_syn(struct world *w, struct host *h, const struct plan_act *a);
 
 /* ---- run.c ---------------------------------------------------------------------------------- */
 
@@ -166,7 +211,8 @@ struct world {
     bool ending; /* listeners are closed: only what lingers goes on */
     struct prng prng;
     uint64_t events, packets, hash;
-    jmp_buf broken; /* where a violation goes */
+    uint32_t serial; /* of the last packet that left a host */
+    jmp_buf broken;  /* where a violation goes */
     struct la_frame frames[HOST_BATCH];
     uint8_t packet[LA_BUF_MAX];
     uint8_t *copies; /* of a batch, for who watches */

@@ -4,6 +4,7 @@
 
 #include "base/prng.h"
 #include "sim/figure.h"
+#include "sim/kind.h"
 #include "sim/options.h"
 #include "sim/read.h"
 #include "sim/words.h"
@@ -67,7 +68,7 @@ static void write_size(FILE *out, const char *name, uint64_t bytes)
 static void write_flows(const struct plan *plan, FILE *out)
 {
     static const char *const prefix[] = {"client.", "server."};
-    struct plan_flow usual = {.repeat = 1};
+    struct plan_flow usual = {.repeat = 1, .patience_ns = PLAN_PATIENCE_NS};
     for (unsigned i = 0; i < plan->flows_count; i++) {
         usual.number = i;
         const struct plan_flow *f = &plan->flows[i];
@@ -125,6 +126,37 @@ static void write_link_act(const struct plan *plan, const struct plan_act *a, FI
     }
 }
 
+static void write_host_act(const struct plan *plan, const struct plan_act *a, FILE *out)
+{
+    const char *name = plan->nodes[a->what].name;
+    fprintf(out, "at %lluns host %s ", (unsigned long long)a->at_ns, name);
+    if (a->kind == PLAN_ACT_CRASH || a->kind == PLAN_ACT_BOOT)
+        fprintf(out, "%s\n", a->kind == PLAN_ACT_CRASH ? "crash" : "boot");
+    else
+        fprintf(out, "%s %llu%s\n", a->kind == PLAN_ACT_LISTEN ? "listen" : "unlisten",
+                (unsigned long long)a->value, a->reuse_addr ? " reuse-addr=on" : "");
+}
+
+static void write_fate(const struct plan *plan, const struct plan_fate *f, FILE *out)
+{
+    const char *before = " ";
+    fprintf(out, "%s %s %s", f->late_ns ? "late" : "lose", plan->nodes[f->node].name,
+            sim_kind_name(f->kind));
+    for (unsigned i = 0; i < 64; i++) {
+        if (!(f->numbers >> i & 1))
+            continue;
+        fprintf(out, "%s%u", before, i + 1);
+        before = ",";
+    }
+    if (f->numbers == 0)
+        fprintf(out, " none");
+    if (f->late_ns)
+        fprintf(out, " by=%lluns", (unsigned long long)f->late_ns);
+    if (f->flow >= 0)
+        fprintf(out, " of=%s", plan->flows[f->flow].name);
+    fputc('\n', out);
+}
+
 static void write_act(const struct plan *plan, const struct plan_act *a, FILE *out)
 {
     static const char *const names[] = {
@@ -141,6 +173,11 @@ static void write_act(const struct plan *plan, const struct plan_act *a, FILE *o
     else if (a->kind == PLAN_ACT_MEMORY)
         fprintf(out, "at %lluns host %s memory %s\n", at_ns, plan->nodes[a->what].name,
                 a->value ? "off" : "on");
+    else if (a->kind == PLAN_ACT_FORGE)
+        fprintf(out, "at %lluns forge %s %s:%llu 1 ip=%d\n", at_ns, plan->nodes[a->what].name,
+                plan->nodes[a->end].name, (unsigned long long)a->value, a->data_only ? 6 : 4);
+    else if (a->kind >= PLAN_ACT_CRASH && a->kind <= PLAN_ACT_UNLISTEN)
+        write_host_act(plan, a, out);
     else if (a->kind == PLAN_ACT_SEND || a->kind == PLAN_ACT_REPLY)
         fprintf(out, "at %lluns %s %s %llu\n", at_ns, plan->flows[a->what].name, names[a->kind],
                 (unsigned long long)a->value);
@@ -156,9 +193,13 @@ void sim_write(const struct plan *plan, FILE *out)
         fprintf(out, "run for=%lluns\n", (unsigned long long)plan->end_ns);
     if (plan->may_fail)
         fprintf(out, "run may-fail=on\n");
+    if (plan->any_bytes)
+        fprintf(out, "run any-bytes=on\n");
     write_nodes(plan, out);
     write_links(plan, out);
     write_flows(plan, out);
+    for (unsigned i = 0; i < plan->fates_count; i++)
+        write_fate(plan, &plan->fates[i], out);
     for (unsigned i = 0; i < plan->acts_count; i++)
         write_act(plan, &plan->acts[i], out);
     for (unsigned i = 0; i < plan->expects_count; i++) {

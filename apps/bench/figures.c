@@ -36,7 +36,7 @@
     SPEED(name_, "round-trip", "ns", 0, pingpong_run, conns_, 1, 0, en_, zh_)
 
 static struct figure figures[] = {
-    COUNT("size", "size", size_run, 0, 1, 192 * 1024, "the core's archive, all sections loaded",
+    COUNT("size", "size", size_run, 0, 1, 224 * 1024, "the core's archive, all sections loaded",
           "核心静态库中所有装载节的大小"),
     POPULATION("established", IDLE_ESTABLISHED, 512),
     POPULATION("established", IDLE_ESTABLISHED + IDLE_V6, 512),

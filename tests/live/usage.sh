@@ -16,7 +16,7 @@ wrong() {
 
 sub_commands() {
     wrong 2 '^lastack: no sub-command: write lastack demo'
-    wrong 2 '^lastack: no sub-command "frob": there are demo, nc, wire, sim and bench' frob
+    wrong 2 '^lastack: no sub-command "frob": there are demo, nc, lab, wire, sim and bench' frob
     wrong 2 '^lastack demo: "now" is one word too many' demo now
     wrong 2 '^lastack demo: no world "moon": write --world best or' demo --world moon
 }

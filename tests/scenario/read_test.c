@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -23,6 +24,42 @@ static void fails(const char *text, uint32_t line, uint32_t column, const char *
     assert_int_equal(fault.column, column);
     assert_non_null(strstr(fault.text, says));
     assert_memory_equal(fault.text, "t.scn:", 6);
+}
+
+/* Values that are worked out; what is none stays as it is. */
+static void test_sums(void **state)
+{
+    static const struct {
+        const char *word, *is;
+    } cases[] = {
+        {"$rtt/2", "20ms"},
+        {"$rtt*2+1s", "1080000000ns"},
+        {"3*100kb", "300kb"},
+        {"$rtt+$rtt/2", "60ms"},
+        {"1s-$rtt*5", "800000000ns"},
+        {"$n+1", "4"},
+        {"0s+$rtt", "40000000ns"},
+        {"0+$rtt", "40ms"},
+        {"2-3", "2-3"},
+        {"5/0", "5/0"},
+        {"1s+5kb", "1s+5kb"},
+        {"1..4", "1..4"},
+        {"c1-x", "c1-x"},
+        {"10%*2", "20%"},
+    };
+    char text[200];
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct scenario s;
+        struct scenario_fault fault;
+        snprintf(text, sizeof(text), "param rtt=40ms en=\"a\" zh=\"b\"\nparam n=3\nx %s\n",
+                 cases[i].word);
+        assert_true(read_text(&s, text, NULL, 0, &fault));
+        assert_string_equal(s.lines[0].words[1].text, cases[i].is);
+        assert_string_equal(s.params[0].says[0], "a");
+        assert_null(s.params[1].says[0]);
+        scenario_free(&s);
+    }
 }
 
 static void test_lines(void **state)
@@ -159,9 +196,9 @@ static void test_garbage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),    cmocka_unit_test(test_params),
-        cmocka_unit_test(test_mistakes), cmocka_unit_test(test_values),
-        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_lines),  cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_params), cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_values), cmocka_unit_test(test_garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

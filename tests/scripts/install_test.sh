@@ -10,7 +10,8 @@ stage=$scratch/stage/usr
 export PKG_CONFIG_PATH=$stage/lib/pkgconfig
 
 for name in bin/lastack lib/liblastack.a lib/liblastack_core.a include/lastack/lastack.h \
-    share/lastack/scenarios/lossy.scn; do
+    share/lastack/scenarios/lossy.scn share/lastack/personas/linux.persona \
+    share/lastack/experiments/close.lab; do
     [ -e "$stage/$name" ] || fail "$name should be installed"
 done
 
