@@ -38,6 +38,16 @@ static bool config_makes_sense(const struct la_config *c)
            c->cookies <= LA_COOKIES_NEVER && stack_persona_ok(&c->persona);
 }
 
+/* Deadlines are compared modulo 2^32 ms. */
+#define TIME_WAIT_MOST_MS (24U * 86400U * 1000U)
+
+/* RFC 9293 3.6.1, MUST-13: 2 MSL. */
+static uint32_t time_wait_ms(const struct la_config *c)
+{
+    uint64_t ms = c->time_wait_ns ? c->time_wait_ns / 1000000 : c->msl_ns / 500000;
+    return ms < TIME_WAIT_MOST_MS ? (uint32_t)ms : TIME_WAIT_MOST_MS;
+}
+
 static struct sip_key random_key(struct prng *p)
 {
     struct sip_key key;
@@ -155,8 +165,7 @@ struct la_stack *la_stack_create(const struct la_config *config, uint64_t now_ns
     s->config = *config;
     s->memory = memory;
     prng_seed(&s->prng, config->seed);
-    uint64_t wait_ns = config->time_wait_ns ? config->time_wait_ns : 2 * config->msl_ns;
-    s->time_wait_ms = (uint32_t)(wait_ns / 1000000); /* RFC 9293 3.6.1, MUST-13: 2 MSL */
+    s->time_wait_ms = time_wait_ms(config);
     buf_pool_init(&s->pool, &s->memory);
     init_slabs(s);
     init_lists(s);

@@ -69,7 +69,7 @@ struct la_config {
     uint32_t sockets_max;     /* listeners, UDP endpoints and bound sockets together */
     uint32_t trace_rings_max; /* connections that can be traced at the same time */
     uint64_t msl_ns;          /* maximum segment lifetime: 30 s (RFC 9293 names 2 min) */
-    uint64_t time_wait_ns;    /* 0: 2 MSL */
+    uint64_t time_wait_ns;    /* 0: 2 MSL; either way 24 days at most */
     uint16_t port_first;      /* ephemeral ports, RFC 6056 3.2 */
     uint16_t port_last;
     uint8_t cookies;       /* enum la_cookies: SYN cookies */

@@ -83,16 +83,17 @@ static void test_length(void **state)
     (void)state;
     static const struct {
         unsigned msl_s, wait_s, want_s;
-    } rows[] = {{30, 0, 60}, {120, 0, 240}, {2, 0, 4}, {30, 7, 7}, {0, 120, 120}};
-    for (unsigned k = 0; k < 10; k++) {
-        unsigned i = k % 5;
+    } rows[] = {{30, 0, 60}, {120, 0, 240}, {2, 0, 4},
+                {30, 7, 7},  {0, 120, 120}, {600 * 3600, 0, 24 * 86400}};
+    for (unsigned k = 0; k < 12; k++) {
+        unsigned i = k % 6;
         struct la_config c = peer_config(&p);
         struct la_tcp_info info;
         c.msl_ns = rows[i].msl_s * LA_NS_PER_S;
         c.time_wait_ns = rows[i].wait_s * LA_NS_PER_S;
         v6 = (i & 1) != 0;
         /* Also where the clock of milliseconds wraps, after 49 days. */
-        later_ns = k < 5 ? 0 : ((UINT64_C(1) << 32) - 1001000) * LA_NS_PER_MS;
+        later_ns = k < 6 ? 0 : ((UINT64_C(1) << 32) - 1001000) * LA_NS_PER_MS;
         begin(77, &c);
         later_ns = 0;
         uint64_t want_ns = rows[i].want_s * LA_NS_PER_S;
