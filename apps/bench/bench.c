@@ -63,13 +63,10 @@ static bool take_number(struct bench *bench, const char *name, const char *arg, 
                         uint32_t *to)
 {
     uint64_t number;
-    if (parse_number(arg, 1, max, &number)) {
-        *to = (uint32_t)number;
-        return true;
-    }
-    say_error(&bench->say, "%s %s: write a number from 1 to %u", "%s %s：请写 1 到 %u 之间的数",
-              name, arg, max);
-    return false;
+    if (!options_number(&bench->say, name, arg, 1, max, &number))
+        return false;
+    *to = (uint32_t)number;
+    return true;
 }
 
 static bool take(void *ctx, int key, const char *arg)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "apps/common/options.h"
+#include "apps/common/parse.h"
 
 #define LINES_MAX   48
 #define HELP_INDENT 26
@@ -151,4 +152,15 @@ int options_parse(const struct option_table *table, struct say *say, int argc, c
                 return OPTIONS_WRONG;
         }
     }
+}
+
+bool options_number(struct say *say, const char *option, const char *arg, uint64_t least,
+                    uint64_t most, uint64_t *number)
+{
+    if (parse_number(arg, least, most, number))
+        return true;
+    say_error(say, "%s \"%s\": write a number from %llu to %llu",
+              "%s \"%s\"：请写 %llu 到 %llu 之间的数", option, arg, (unsigned long long)least,
+              (unsigned long long)most);
+    return false;
 }

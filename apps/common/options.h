@@ -5,6 +5,8 @@
 #ifndef APPS_COMMON_OPTIONS_H
 #define APPS_COMMON_OPTIONS_H
 
+#include <stdint.h>
+
 #include "apps/common/say.h"
 
 /* Keys of long options without a letter begin here. */
@@ -31,5 +33,9 @@ struct option_table {
 enum { OPTIONS_HELPED = -1, OPTIONS_WRONG = -2 };
 int options_parse(const struct option_table *table, struct say *say, int argc, char **argv,
                   void *ctx);
+
+/* Reads the number that `option` was given, from `least` to `most`; false: it has said so. */
+bool options_number(struct say *say, const char *option, const char *arg, uint64_t least,
+                    uint64_t most, uint64_t *number);
 
 #endif

@@ -104,17 +104,6 @@ static const char epilogue_zh[] =
 
 /* ---- options -------------------------------------------------------------------------------- */
 
-static bool take_number(struct drill_app *app, const char *name, const char *arg, uint64_t least,
-                        uint64_t most, uint64_t *to)
-{
-    if (parse_number(arg, least, most, to))
-        return true;
-    say_error(&app->say, "%s %s: write a number from %llu to %llu",
-              "%s %s：请写 %llu 到 %llu 之间的数", name, arg, (unsigned long long)least,
-              (unsigned long long)most);
-    return false;
-}
-
 static bool take_persona(struct drill_app *app, const char *arg)
 {
     char why[300];
@@ -179,7 +168,7 @@ static bool take_output(struct drill_app *app, int key, const char *arg)
         app->config.pcap = arg;
         return true;
     default:
-        return take_number(app, "--at-least", arg, 0, 1000000, &app->at_least);
+        return options_number(&app->say, "--at-least", arg, 0, 1000000, &app->at_least);
     }
 }
 
@@ -201,15 +190,15 @@ static bool take(void *ctx, int key, const char *arg)
     case 'D':
         return take_define(app, arg);
     case KEY_SEED:
-        return take_number(app, "--seed", arg, 0, UINT64_MAX - 1, &app->config.seed);
+        return options_number(&app->say, "--seed", arg, 0, UINT64_MAX - 1, &app->config.seed);
     case KEY_ISN:
-        good = take_number(app, "--isn", arg, 0, UINT32_MAX, &number);
+        good = options_number(&app->say, "--isn", arg, 0, UINT32_MAX, &number);
         app->config.isn_shift = (uint32_t)number;
         return good;
     case KEY_TARGET:
         return take_word(app, "--target", arg, "lastack", "kernel", &app->config.kernel);
     case 'j':
-        good = take_number(app, "-j", arg, 1, 64, &number);
+        good = options_number(&app->say, "-j", arg, 1, 64, &number);
         app->workers = (unsigned)number;
         return good;
     default:

@@ -89,17 +89,6 @@ static const char epilogue_zh[] =
 
 /* ---- options -------------------------------------------------------------------------------- */
 
-static bool take_number(struct job *job, const char *name, const char *arg, uint64_t least,
-                        uint64_t most, uint64_t *to)
-{
-    if (parse_number(arg, least, most, to))
-        return true;
-    say_error(&job->say, "%s %s: write a number from %llu to %llu",
-              "%s %s：请写 %llu 到 %llu 之间的数", name, arg, (unsigned long long)least,
-              (unsigned long long)most);
-    return false;
-}
-
 static bool take_choice(struct job *job, const char *name, const char *arg, const char *a,
                         const char *b, bool *second)
 {
@@ -122,7 +111,7 @@ static bool take(void *ctx, int key, const char *arg)
     case KEY_IP:
         return take_choice(job, "--ip", arg, "4", "6", &job->v6);
     case KEY_COLUMNS:
-        job->columns_given = take_number(job, "--columns", arg, 80, 240, &number);
+        job->columns_given = options_number(&job->say, "--columns", arg, 80, 240, &number);
         job->columns = (unsigned)number;
         return job->columns_given;
     case KEY_COLOUR:
@@ -131,7 +120,7 @@ static bool take(void *ctx, int key, const char *arg)
         job->colour = !second;
         return true;
     case KEY_SEED:
-        job->seeded = take_number(job, "--seed", arg, 0, UINT64_MAX, &job->seed);
+        job->seeded = options_number(&job->say, "--seed", arg, 0, UINT64_MAX, &job->seed);
         return job->seeded;
     case KEY_SCENE:
         job->scene = arg;

@@ -157,17 +157,6 @@ static bool gateway_take(struct reader *r, const char *arg)
     return true;
 }
 
-static bool number_take(struct reader *r, const char *name, const char *arg, uint64_t min,
-                        uint64_t max, uint64_t *number)
-{
-    if (parse_number(arg, min, max, number))
-        return true;
-    say_error(r->say, "%s \"%s\": write a number from %llu to %llu",
-              "%s \"%s\"：请写 %llu 到 %llu 之间的数", name, arg, (unsigned long long)min,
-              (unsigned long long)max);
-    return false;
-}
-
 static bool impair_take(struct reader *r, const char *arg)
 {
     struct la_message why;
@@ -198,7 +187,7 @@ static bool value_take(struct reader *r, int key, const char *arg)
     case 's':
         return source_take(r, arg);
     case 'p':
-        if (!number_take(r, "--source-port", arg, 1, UINT16_MAX, &number))
+        if (!options_number(r->say, "--source-port", arg, 1, UINT16_MAX, &number))
             return false;
         o->from.port = (uint16_t)number;
         return true;
@@ -207,7 +196,7 @@ static bool value_take(struct reader *r, int key, const char *arg)
     case KEY_GW:
         return gateway_take(r, arg);
     case KEY_MTU:
-        if (!number_take(r, "--mtu", arg, 576, 65535, &number))
+        if (!options_number(r->say, "--mtu", arg, 576, 65535, &number))
             return false;
         o->node.mtu = (uint32_t)number;
         return true;
@@ -215,7 +204,7 @@ static bool value_take(struct reader *r, int key, const char *arg)
         return impair_take(r, arg);
     case KEY_SEED:
         o->node.seeded = true;
-        return number_take(r, "--seed", arg, 0, UINT64_MAX, &o->node.seed);
+        return options_number(r->say, "--seed", arg, 0, UINT64_MAX, &o->node.seed);
     case KEY_MSL:
         return duration_take(r->say, "--msl", arg, &o->node.msl_ns);
     default:

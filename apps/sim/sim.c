@@ -89,17 +89,6 @@ static const char epilogue_zh[] =
 
 /* ---- options -------------------------------------------------------------------------------- */
 
-static bool take_number(struct job *job, const char *name, const char *arg, uint64_t least,
-                        uint64_t most, uint64_t *to)
-{
-    if (parse_number(arg, least, most, to))
-        return true;
-    say_error(&job->say, "%s %s: write a number from %llu to %llu",
-              "%s %s：请写 %llu 到 %llu 之间的数", name, arg, (unsigned long long)least,
-              (unsigned long long)most);
-    return false;
-}
-
 static bool take_set(struct job *job, const char *arg)
 {
     char *copy = strdup(arg); /* for the rest of the program */
@@ -167,7 +156,7 @@ static bool take_without(struct job *job, const char *word)
 static bool take_flow(struct job *job, const char *word)
 {
     uint64_t flow;
-    if (!take_number(job, "--flows", word, 0, 63, &flow))
+    if (!options_number(&job->say, "--flows", word, 0, 63, &flow))
         return false;
     job->cut.flows |= UINT64_C(1) << flow;
     return true;
@@ -196,7 +185,7 @@ static bool take_run_option(struct job *job, int key, const char *arg)
     switch (key) {
     case KEY_SEED:
         job->seed_given = true;
-        return take_number(job, "--seed", arg, 0, UINT64_MAX - 1, &job->seed);
+        return options_number(&job->say, "--seed", arg, 0, UINT64_MAX - 1, &job->seed);
     case KEY_SET:
         return take_set(job, arg);
     case KEY_TRACE:
@@ -237,7 +226,7 @@ static bool take(void *ctx, int key, const char *arg)
     case KEY_SEEDS:
         return take_seeds(job, arg);
     case 'j':
-        good = take_number(job, "-j", arg, 1, 256, &number);
+        good = options_number(&job->say, "-j", arg, 1, 256, &number);
         job->workers = (unsigned)number;
         return good;
     case KEY_MENU:
@@ -247,9 +236,9 @@ static bool take(void *ctx, int key, const char *arg)
     case KEY_FLOWS:
         return take_list(job, arg, take_flow);
     case KEY_BYTES:
-        return take_number(job, "--bytes", arg, 1, UINT64_MAX - 1, &job->cut.bytes_most);
+        return options_number(&job->say, "--bytes", arg, 1, UINT64_MAX - 1, &job->cut.bytes_most);
     case KEY_REPEAT:
-        good = take_number(job, "--repeat", arg, 1, UINT32_MAX, &number);
+        good = options_number(&job->say, "--repeat", arg, 1, UINT32_MAX, &number);
         job->cut.repeat_most = (uint32_t)number;
         return good;
     case KEY_TABLE:

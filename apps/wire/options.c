@@ -241,17 +241,6 @@ static bool at_take(struct reader *r, const char *arg)
     return true;
 }
 
-static bool number_take(struct reader *r, const char *option, const char *arg, uint64_t min,
-                        uint64_t max, uint64_t *number)
-{
-    if (parse_number(arg, min, max, number))
-        return true;
-    say_error(r->say, "%s \"%s\": write a number from %llu to %llu",
-              "%s \"%s\"：请写 %llu 到 %llu 之间的数", option, arg, (unsigned long long)min,
-              (unsigned long long)max);
-    return false;
-}
-
 static bool time_take(struct reader *r, const char *option, const char *arg, uint64_t *ns)
 {
     if (parse_duration(arg, ns) && *ns > 0)
@@ -265,7 +254,7 @@ static bool small_take(struct reader *r, const char *option, const char *arg, ui
                        uint64_t max, uint32_t *to)
 {
     uint64_t number;
-    bool taken = number_take(r, option, arg, min, max, &number);
+    bool taken = options_number(r->say, option, arg, min, max, &number);
     if (taken)
         *to = (uint32_t)number;
     return taken;
@@ -292,7 +281,7 @@ static bool take(void *ctx, int key, const char *arg)
     case KEY_AT:
         return at_take(r, arg);
     case KEY_SEED:
-        return number_take(r, "--seed", arg, 0, UINT64_MAX, &o->seed);
+        return options_number(r->say, "--seed", arg, 0, UINT64_MAX, &o->seed);
     case KEY_MTU:
         return small_take(r, "--mtu", arg, 576, 65535, &o->mtu);
     case KEY_SPIN:
@@ -300,11 +289,11 @@ static bool take(void *ctx, int key, const char *arg)
     case KEY_FOR:
         return time_take(r, "--for", arg, &o->for_ns);
     case KEY_BYTES:
-        return number_take(r, "--bytes", arg, 1, UINT64_MAX / 2, &o->bytes);
+        return options_number(r->say, "--bytes", arg, 1, UINT64_MAX / 2, &o->bytes);
     case KEY_BUFFER:
         return small_take(r, "--buffer", arg, 4096, 1U << 30, &o->buffer_bytes);
     case KEY_TRIES:
-        return number_take(r, "--tries", arg, 1, 100, &o->tries);
+        return options_number(r->say, "--tries", arg, 1, 100, &o->tries);
     case KEY_PCAP_A:
     case KEY_PCAP_B:
         o->sides[key == KEY_PCAP_B].pcap = arg;

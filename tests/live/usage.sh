@@ -81,7 +81,7 @@ simulator() {
     wrong 2 'sim: --seeds 9..1: write it like 1..100000' sim --seeds 9..1
     wrong 2 'sim: no menu "soup", and no file: there are mixed, clean' sim --menu soup --seeds 1..2
     wrong 2 'sim: --without: no "rain": there are loss, burst' sim --without rain --seeds 1..2
-    wrong 2 'sim: -j 0: write a number from 1 to 256' sim -j 0 --seeds 1..2
+    wrong 2 'sim: -j "0": write a number from 1 to 256' sim -j 0 --seeds 1..2
     wrong 2 'sim: no table "round": there are bulk, reorder' sim --table round
     wrong 2 'sim: --seed, --trace, .* are for one run' sim --seeds 1..2 --trace
     wrong 1 'sim: cannot .*/no/such/x.*No such file' sim good.scn --pcap /no/such/x
