@@ -49,6 +49,35 @@ static void learn_remote(struct drill_run *r, struct drill_flow *flow, const str
     }
 }
 
+static int hand_over(struct drill_run *r, const uint8_t *bytes, size_t len, enum la_reason *why)
+{
+    int err = r->target->ops->input(r->target, bytes, len, why);
+    run_capture(r, bytes, len, true, *why);
+    return err;
+}
+
+/* In fragments; the digits of the order are read from the left. */
+static int hand_over_cut(struct drill_run *r, const struct drill_packet *p, const uint8_t *bytes,
+                         size_t len, enum la_reason *why)
+{
+    static _Thread_local uint8_t part[DRILL_PACKET_MAX + 8];
+    char order[12] = "";
+    int err = 0;
+    r->fragment_id++;
+    if (p->frag_order != 0)
+        snprintf(order, sizeof(order), "%u", p->frag_order);
+    for (unsigned i = 0; err == 0; i++) {
+        if (p->frag_order != 0 && order[i] == '\0')
+            break;
+        unsigned n = p->frag_order != 0 ? (unsigned)(order[i] - '0') : i + 1;
+        size_t cut = drill_cut(bytes, len, p->frag, n, r->fragment_id, part);
+        if (cut == 0)
+            return p->frag_order != 0 ? -ERANGE : 0;
+        err = hand_over(r, part, cut, why);
+    }
+    return err;
+}
+
 bool run_inject(struct drill_run *r, const struct drill_event *e)
 {
     static _Thread_local uint8_t bytes[DRILL_PACKET_MAX];
@@ -59,12 +88,16 @@ bool run_inject(struct drill_run *r, const struct drill_event *e)
         return drill_fault(r->s, r->fault, e->place, "more than %d connections", RUN_FLOWS_MAX);
     learn_remote(r, flow, e->packet);
     size_t len = drill_build(e->packet, &r->wire, flow, bytes);
-    int err = r->target->ops->input(r->target, bytes, len, &why);
-    run_capture(r, bytes, len, true, why);
+    if (e->packet->damaged)
+        bytes[len - 1] ^= 1;
+    int err = e->packet->frag != 0 ? hand_over_cut(r, e->packet, bytes, len, &why)
+                                   : hand_over(r, bytes, len, &why);
     r->result->packets_in++;
     drill_event_text(r->s, e, text, sizeof(text));
     char *angle = strchr(text, '<');
     run_log(r, RUN_IN, run_now(r), why, "%s", angle ? angle + 1 + (angle[1] == ' ') : text);
+    if (err == -ERANGE)
+        return drill_fault(r->s, r->fault, e->place, "the packet has not so many fragments");
     if (err != 0)
         return drill_fault(r->s, r->fault, e->place, "the packet could not be handed over: %s",
                            strerror(-err));

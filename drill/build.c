@@ -324,3 +324,34 @@ size_t drill_build(const struct drill_packet *p, const struct drill_wire *wire,
     ip_header(p, wire->ipv6, source, &wire->local, protocol, len, bytes);
     return ip + len;
 }
+
+/* ---- fragments (RFC 791 3.2, RFC 8200 4.5) --------------------------------------------------- */
+
+size_t drill_cut(const uint8_t *packet, size_t len, uint32_t size, unsigned n, uint16_t id,
+                 uint8_t *to)
+{
+    bool ipv6 = packet[0] >> 4 == 6;
+    size_t header = ipv6 ? 40 : 20, from = (size_t)size * (n - 1);
+    if (n == 0 || header + from >= len)
+        return 0;
+    size_t left = len - header - from, part = left < size ? left : size;
+    bool more = part < left;
+    memcpy(to, packet, header);
+    if (ipv6) {
+        put16(to + 4, (uint32_t)(8 + part));
+        to[6] = IPPROTO_FRAGMENT;
+        to[header] = packet[6];
+        to[header + 1] = 0;
+        put16(to + header + 2, (uint32_t)from | more);
+        put32(to + header + 4, id);
+        header += 8;
+    } else {
+        put16(to + 2, (uint32_t)(header + part));
+        put16(to + 4, id);
+        put16(to + 6, (uint32_t)(from / 8) | (more ? 0x2000u : 0u));
+        put16(to + 10, 0);
+        put16(to + 10, drill_checksum(to, header, 0));
+    }
+    memcpy(to + header, packet + (ipv6 ? 40 : 20) + from, part);
+    return header + part;
+}

@@ -54,6 +54,12 @@ uint8_t drill_pattern(uint32_t offset);
 size_t drill_build(const struct drill_packet *p, const struct drill_wire *wire,
                    const struct drill_flow *flow, uint8_t bytes[DRILL_PACKET_MAX]);
 
+/* Cuts the `n`-th (from 1) fragment with `size` bytes behind the IP header out of a packet of ours,
+ * to `to`, which has room for 8 bytes more than the packet. Returns its length; 0: there is none.
+ */
+size_t drill_cut(const uint8_t *packet, size_t len, uint32_t size, unsigned n, uint16_t id,
+                 uint8_t *to);
+
 /* A packet that left, taken apart. */
 struct drill_live {
     uint64_t time_ns;

@@ -27,6 +27,26 @@ static bool small(struct drill_scan *sc, uint64_t most, const char *what, int *t
 
 /* ---- IP ------------------------------------------------------------------------------------- */
 
+/* "frag 552" or "frag 552 312": the bytes of each, and which arrive in what order. */
+static bool fragments(struct drill_scan *sc, struct drill_packet *p)
+{
+    uint64_t size, order = 0;
+    struct drill_place place = scan_place(sc);
+    if (p->outbound)
+        return drill_fault(sc->s, sc->fault, place, "frag is for packets that arrive");
+    if (!scan_number(sc, 65528, "the bytes of a fragment", &size))
+        return false;
+    if (size == 0 || size % 8 != 0)
+        return drill_fault(sc->s, sc->fault, place, "a fragment has a multiple of 8 bytes, not %u",
+                           (unsigned)size);
+    if (!scan_is(sc, "]") && !scan_is(sc, ",") &&
+        !scan_number(sc, 999999999, "the order of fragments, like 213", &order))
+        return false;
+    p->frag = (uint32_t)size;
+    p->frag_order = (uint32_t)order;
+    return true;
+}
+
 static bool ip_field(struct drill_scan *sc, struct drill_packet *p)
 {
     static const struct {
@@ -51,7 +71,15 @@ static bool ip_field(struct drill_scan *sc, struct drill_packet *p)
         p->flowlabel = (int64_t)label;
         return true;
     }
-    return scan_wrong(sc, "noecn, ect0, ect1, ect01, ce, tos, ttl or flowlabel");
+    if (scan_take_word(sc, "frag"))
+        return fragments(sc, p);
+    struct drill_place place = scan_place(sc);
+    if (scan_take_word(sc, "damaged")) {
+        p->damaged = true;
+        return !p->outbound ||
+               drill_fault(sc->s, sc->fault, place, "damaged is for packets that arrive");
+    }
+    return scan_wrong(sc, "noecn, ect0, ect1, ect01, ce, tos, ttl, flowlabel, frag or damaged");
 }
 
 static bool ip_fields(struct drill_scan *sc, struct drill_packet *p)

@@ -53,6 +53,7 @@ struct drill_run {
     bool listened;   /* since the current flow began: a SYN that arrives begins another */
     bool connecting; /* since then: a SYN that leaves is another's */
     uint16_t next_port;
+    uint16_t fragment_id; /* of the last packet that arrived in fragments */
 
     struct drill_fd fds[DRILL_FDS_MAX];
     int fd_tested; /* the script's number: whose TCP_INFO code looks at; -1: none */

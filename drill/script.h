@@ -112,6 +112,9 @@ struct drill_packet {
     int ecn; /* enum drill_ecn; 01: either of both */
     int tos, ttl;
     int64_t flowlabel;
+    bool damaged;        /* inbound: a bit was turned over on the way */
+    uint32_t frag;       /* inbound: in fragments with so many bytes each; 0: whole */
+    uint32_t frag_order; /* digits: which of them arrive, and in what order; 0: all, in order */
 
     int source_port, target_port; /* -1: those of the current flow */
 

@@ -165,6 +165,35 @@ static void test_anything(void **state)
     }
 }
 
+/* What is cut is the packet again when the pieces are laid side by side, for any size. */
+static void test_fragments(void **state)
+{
+    static uint8_t bytes[DRILL_PACKET_MAX], part[DRILL_PACKET_MAX + 8], whole[DRILL_PACKET_MAX];
+    (void)state;
+    for (unsigned v6 = 0; v6 < 2; v6++) {
+        struct drill_live live = built("0 < P. 1:1001(1000) ack 1", v6, bytes);
+        size_t header = v6 ? 40 : 20;
+        for (uint32_t size = 8; size <= 1040; size += 8) {
+            size_t cut, at = 0, total = live.len - header;
+            for (unsigned n = 1; (cut = drill_cut(bytes, live.len, size, n, 77, part)) != 0; n++) {
+                bool more = at + size < total;
+                size_t own = v6 ? 48 : 20;
+                const uint8_t *field = v6 ? part + 42 : part + 6;
+                uint32_t word = (uint32_t)field[0] << 8 | field[1];
+                assert_int_equal(word, v6 ? at | more : at / 8 | (more ? 0x2000 : 0));
+                assert_int_equal(v6 ? part[40] : part[9], 6);
+                assert_int_equal(cut - own, more ? size : total - at);
+                assert_true(v6 || drill_checksum(part, 20, 0) == 0);
+                memcpy(whole + at, part + own, cut - own);
+                at += cut - own;
+            }
+            assert_int_equal(at, total);
+            assert_memory_equal(whole, bytes + header, total);
+        }
+        assert_int_equal(drill_cut(bytes, live.len, 8, 0, 1, part), 0);
+    }
+}
+
 static void test_numbers(void **state)
 {
     static const uint32_t isns[] = {0, 1000, 0x7ffffff0, 0xfffffff0, 0xffffffff};
@@ -190,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_tcp),          cmocka_unit_test(test_options),
         cmocka_unit_test(test_udp_and_icmp), cmocka_unit_test(test_checksums),
         cmocka_unit_test(test_anything),     cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_fragments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,8 +176,13 @@ static void test_packet_mistakes(void **state)
         "+0 < S 0:0(0) <...>",
         "t.pkt:1:19: expected the options: <...> is for packets that leave, found \">\"");
     script_refused("+0 < [ectx] . 1:1(0)",
-                   "t.pkt:1:7: expected noecn, ect0, ect1, ect01, ce, tos, ttl or flowlabel, found "
-                   "\"ectx]\"");
+                   "t.pkt:1:7: expected noecn, ect0, ect1, ect01, ce, tos, ttl, flowlabel, "
+                   "frag or damaged, found \"ectx]\"");
+    script_refused("+0 < [frag 100] . 1:1(0) ack 1",
+                   "t.pkt:1:12: a fragment has a multiple of 8 bytes, not 100");
+    script_refused("+0 > [damaged] . 1:1(0) ack 1",
+                   "t.pkt:1:7: damaged is for packets that arrive");
+    script_refused("+0 > [frag 80] . 1:1(0) ack 1", "t.pkt:1:12: frag is for packets that arrive");
     script_refused("+0 > gre: . 1:1(0)",
                    "t.pkt:1:6: gre: packets here are TCP, UDP and ICMP, without a tunnel");
     script_refused("+0 <", "t.pkt:1:5: TCP flags are missing");
