@@ -364,6 +364,26 @@ static void echo_of_the_older(struct tcp_harness *h)
     tcp_connect(h);
 }
 
+/* RFC 8985 6.2, step 2: the echo of that timestamp is a witness for the retransmission, and one
+ * that is older is none. */
+static void echo_is_a_witness(struct tcp_harness *h)
+{
+    for (uint32_t older = 0; older < 2; older++) {
+        reorders(h);
+        tcp_sack_in(h, nth(h, 3), SEGS(h, 4, 13));
+        tcp_fire(h);
+        struct tcp_out *o = expect_nth(h, 3, LA_RTX_RACK);
+        uint64_t sent_ns = o->at_ns;
+        uint32_t tsval = o->h.tsval;
+        tcp_wait_ms(h, RTT_MS);
+        struct tcp_in in = {.flags = ACK, .seq = 1, .ack = nth(h, 12), .tsecr = tsval - older};
+        tcp_feed(h, &in);
+        assert_int_equal(h->t.flight->rack.xmit_ns == sent_ns, !older);
+        tcp_again(h);
+    }
+    tcp_connect(h);
+}
+
 /* ---- blocks that are nonsense ---------------------------------------------------------------- */
 
 /* RFC 2018 5: none of them says anything; what is told twice counts once. */
@@ -634,6 +654,7 @@ int main(void)
         SACK_CASE(young_enough, "young_enough", WIRE_TCP_TS),
         SACK_CASE(clock_in_order, "clock_in_order", WIRE_TCP_TS),
         SACK_CASE(echo_of_the_older, "echo_of_the_older", WIRE_TCP_TS),
+        SACK_CASE(echo_is_a_witness, "echo_is_a_witness", WIRE_TCP_TS),
         EVERYWHERE_SACK(nonsense),
         EVERYWHERE(not_agreed),
         EVERYWHERE_SACK(any_byte),
