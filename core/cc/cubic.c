@@ -147,7 +147,7 @@ static uint32_t slow_start(struct cubic *c, struct cc *cc, const struct cc_ack *
     if (cc->ssthresh == UINT32_MAX && style->hystart != LA_HYSTART_OFF) {
         bool delay = style->hystart == LA_HYSTART_DELAY;
         if (delay ? hystart_delayed(&c->hystart, ack->round_start, ack->rtt_us, cc->cwnd / cc->mss)
-                  : hystart_acked(&c->hystart, ack->round_start, ack->rtt_us)) {
+                  : hystart_acked(&c->hystart, ack)) {
             cc->ssthresh = most_u32(cc->cwnd, 2 * cc->mss);
             return ack->acked;
         }

@@ -1,6 +1,8 @@
 /* HyStart++: see hystart.h. */
 #include "cc/hystart.h"
 
+#include "cc/cc.h"
+
 /* RFC 9406 4.3. */
 #define MIN_RTT_THRESH_US  4000
 #define MAX_RTT_THRESH_US  16000
@@ -9,6 +11,10 @@
 #define CSS_GROWTH_DIVISOR 4
 #define CSS_ROUNDS         5
 #define L_UNPACED          8
+
+/* A train of ACKs (docs/deviations.md): shorter ones tell of machines, not of paths. */
+#define MIN_TRAIN_US      500
+#define TRAIN_GAP_DIVISOR 4
 
 #define LOW_WINDOW 16 /* segments, of the first HyStart */
 
@@ -44,10 +50,43 @@ static bool new_round(struct hystart *h)
     return h->css_rounds > 0 && ++h->css_rounds > CSS_ROUNDS;
 }
 
-bool hystart_acked(struct hystart *h, bool round_start, uint32_t rtt_us)
+static bool train_goes_on(const struct hystart *h, const struct cc_ack *ack, uint32_t now_us)
 {
-    if (round_start && new_round(h)) {
+    return ack->limited && h->least_us != 0 &&
+           now_us - h->last_ack_us <= h->least_us / TRAIN_GAP_DIVISOR;
+}
+
+/* Each ACK lets twice as much go as it tells of: what comes back for half a round trip without a
+ * gap fills a whole one from then on. A paced sender spreads a window over half a round trip by
+ * itself; there only a whole one tells of the path. */
+static bool train_is_long(const struct hystart *h, uint32_t now_us, bool paced)
+{
+    uint32_t enough_us = paced ? h->least_us : h->least_us / 2;
+    return now_us - h->train_us >= (enough_us > MIN_TRAIN_US ? enough_us : MIN_TRAIN_US);
+}
+
+static bool train_fills_path(struct hystart *h, const struct cc_ack *ack)
+{
+    uint32_t now_us = (uint32_t)(ack->now_ns / 1000);
+    if (ack->round_start) {
+        h->train_us = now_us;
+        h->last_ack_us = now_us;
+        h->train_over = false;
+    }
+    h->train_over |= !train_goes_on(h, ack, now_us);
+    h->last_ack_us = now_us;
+    return !h->train_over && train_is_long(h, now_us, ack->paced);
+}
+
+bool hystart_acked(struct hystart *h, const struct cc_ack *ack)
+{
+    uint32_t rtt_us = ack->rtt_us;
+    if (ack->round_start && new_round(h)) {
         return true;
+    }
+    if (train_fills_path(h, ack) && h->css_rounds == 0) {
+        h->css_baseline_us = 0;
+        h->css_rounds = 1;
     }
     if (rtt_us == 0) {
         return false;

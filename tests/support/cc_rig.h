@@ -60,17 +60,29 @@ static inline void rig_acked(struct rig *r, uint32_t acked)
     r->cc.ops->acked(&r->cc, &ack);
 }
 
-/* A whole window, segment by segment, over one round trip. */
-static inline void rig_round(struct rig *r)
+#define RIG_ACKS 2000
+
+/* A whole window, segment by segment, or in RIG_ACKS pieces if it has more; its ACKs come within
+ * `train_us`, at the end of a round trip. */
+static inline void rig_train(struct rig *r, uint32_t train_us)
 {
     uint32_t segments = r->cc.cwnd / r->cc.mss;
-    uint64_t step_ns = (uint64_t)r->srtt_us * 1000 / segments;
-    for (uint32_t i = 0; i < segments; i++) {
+    uint32_t each = (segments + RIG_ACKS - 1) / RIG_ACKS;
+    uint64_t step_ns = (uint64_t)train_us * 1000 * each / segments;
+    r->now_ns += (uint64_t)(r->srtt_us - train_us) * 1000;
+    for (uint32_t i = 0; i < segments; i += each) {
         r->now_ns += step_ns;
-        struct cc_ack ack = rig_ack(r, r->cc.mss);
+        uint32_t left = segments - i < each ? segments - i : each;
+        struct cc_ack ack = rig_ack(r, left * r->cc.mss);
         ack.round_start = i == 0;
         r->cc.ops->acked(&r->cc, &ack);
     }
+}
+
+/* The same over all of the round trip. */
+static inline void rig_round(struct rig *r)
+{
+    rig_train(r, r->srtt_us);
 }
 
 /* An episode that begins with the whole window outstanding and leaves cwnd at ssthresh. */

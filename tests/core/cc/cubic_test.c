@@ -333,10 +333,10 @@ static void hystart(void **state)
     ack.paced = true;
     r.cc.ops->acked(&r.cc, &ack);
     assert_int_equal(r.cc.cwnd, 128 * MSS);
-    rig_round(&r);
+    rig_train(&r, 20000);
     assert_int_equal(r.cc.cwnd, 256 * MSS);
     r.srtt_us = 60000;
-    rig_round(&r); /* 8 ACKs to see it, the rest in CSS, the eighth included */
+    rig_train(&r, 20000); /* 8 ACKs to see it, the rest in CSS, the eighth included */
     assert_int_equal(r.cc.cwnd, 256 * MSS + 7 * MSS + 249 * MSS / 4);
     uint32_t before = r.cc.cwnd;
     for (unsigned round = 0; round < 4; round++) {
@@ -359,6 +359,19 @@ static void hystart(void **state)
         double curve = w + 0.4 * t * t * t, reno = w + t / 0.06;
         assert_near((double)r.cc.cwnd / MSS, curve > reno ? curve : reno, 0.01);
     }
+    rig_free(&r);
+}
+
+/* ACKs that fill half of a round trip (50 of 100): what comes behind them is in CSS. */
+static void train(void **state)
+{
+    (void)state;
+    struct rig r = fresh(MSS, 50000);
+    rig_acked(&r, MSS); /* the round-trip time is known */
+    r.cc.cwnd = 100 * MSS;
+    rig_round(&r);
+    assert_int_equal(r.cc.cwnd, 150 * MSS + 50 * MSS / 4);
+    assert_true(r.cc.ssthresh == UINT32_MAX);
     rig_free(&r);
 }
 
@@ -392,7 +405,8 @@ int main(void)
         cmocka_unit_test(measured_volume),   cmocka_unit_test(slow_start_begins_anew),
         cmocka_unit_test(fast_convergence),  cmocka_unit_test(timeout),
         cmocka_unit_test(spurious),          cmocka_unit_test(application_limited),
-        cmocka_unit_test(hystart),           cmocka_unit_test(later_slow_start),
+        cmocka_unit_test(hystart),           cmocka_unit_test(train),
+        cmocka_unit_test(later_slow_start),
     };
     return cmocka_run_group_tests_name("core/cc/cubic", tests, NULL, NULL);
 }

@@ -1,20 +1,28 @@
-/* HyStart++, RFC 9406 4.2, step by step. */
+/* HyStart++, RFC 9406 4.2, step by step, and what Lastack adds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "cc/cc.h"
 #include "cc/hystart.h"
 
 #include <cmocka.h> /* last: it makes `fail` a macro */
+
+/* ACKs of a sender that its window does not limit are no train. */
+static bool acked(struct hystart *h, bool round_start, uint32_t rtt_us)
+{
+    struct cc_ack ack = {.round_start = round_start, .rtt_us = rtt_us};
+    return hystart_acked(h, &ack);
+}
 
 /* A round of so many samples of one value. */
 static bool round_of(struct hystart *h, unsigned samples, uint32_t rtt_us)
 {
     bool over = false;
     for (unsigned i = 0; i < samples; i++) {
-        over |= hystart_acked(h, i == 0, rtt_us);
+        over |= acked(h, i == 0, rtt_us);
     }
     return over;
 }
@@ -39,7 +47,7 @@ static void threshold(void **state)
         round_of(&h, 10, cases[i].last);
         round_of(&h, 7, cases[i].last + cases[i].thresh);
         assert_int_equal(h.css_rounds, 0); /* N_RTT_SAMPLE = 8 */
-        assert_false(hystart_acked(&h, false, cases[i].last + cases[i].thresh));
+        assert_false(acked(&h, false, cases[i].last + cases[i].thresh));
         assert_int_equal(h.css_rounds, 1);
         assert_int_equal(h.css_baseline_us, cases[i].last + cases[i].thresh);
     }
@@ -56,15 +64,15 @@ static void smallest_sample(void **state)
 
     h = (struct hystart){0};
     round_of(&h, 10, 50000);
-    assert_false(hystart_acked(&h, true, 50000));
+    assert_false(acked(&h, true, 50000));
     for (unsigned i = 0; i < 7; i++) {
-        assert_false(hystart_acked(&h, false, 90000));
+        assert_false(acked(&h, false, 90000));
     }
     assert_int_equal(h.css_rounds, 0);
     /* The queue that the round itself builds: the next eight show it (docs/deviations.md). */
     for (unsigned i = 0; i < 8; i++) {
         assert_int_equal(h.css_rounds, 0);
-        assert_false(hystart_acked(&h, false, 90000));
+        assert_false(acked(&h, false, 90000));
     }
     assert_int_equal(h.css_rounds, 1);
     assert_int_equal(h.css_baseline_us, 90000);
@@ -89,7 +97,7 @@ static void css_lasts_five_rounds(void **state)
         assert_false(round_of(&h, 10, 60000));
         assert_int_equal(h.css_rounds, i);
     }
-    assert_true(hystart_acked(&h, true, 60000));
+    assert_true(acked(&h, true, 60000));
 }
 
 /* A round-trip time below the baseline: the exit was spurious. */
@@ -101,7 +109,7 @@ static void css_is_left_again(void **state)
     round_of(&h, 10, 60000);
     assert_false(round_of(&h, 7, 59999));
     assert_int_equal(h.css_rounds, 2); /* too few samples */
-    assert_false(hystart_acked(&h, false, 59999));
+    assert_false(acked(&h, false, 59999));
     assert_int_equal(h.css_rounds, 0);
     /* HyStart++ goes on in the resumed slow start. */
     round_of(&h, 8, 59999 + 59999 / 8);
@@ -122,13 +130,102 @@ static void full_queue_ends_css(void **state)
     assert_false(round_of(&h, 24, 100000));
     assert_int_equal(h.css_rounds, 1);
     assert_false(round_of(&h, 7, 100000));
-    assert_true(hystart_acked(&h, false, 100000));
+    assert_true(acked(&h, false, 100000));
 
     h = (struct hystart){0};
     round_of(&h, 10, 50000);
     round_of(&h, 24, 70000);
     assert_false(round_of(&h, 16, 74999)); /* not half */
     assert_true(round_of(&h, 8, 75000));
+}
+
+/* A round's ACKs in one train. */
+struct train {
+    uint64_t at_us, gap_us;
+    unsigned acks;
+    bool unlimited, paced;
+};
+
+static void train_comes(struct hystart *h, const struct train *train)
+{
+    for (unsigned i = 0; i < train->acks; i++) {
+        struct cc_ack ack = {.now_ns = (train->at_us + i * train->gap_us) * 1000,
+                             .round_start = i == 0,
+                             .rtt_us = 10000,
+                             .limited = !train->unlimited,
+                             .paced = train->paced};
+        assert_false(hystart_acked(h, &ack));
+    }
+}
+
+/* A train of half a round trip, without a gap of a quarter of one, begins CSS before the round-trip
+ * time grows; paced, one of a whole round trip. */
+static void train_begins_css(void **state)
+{
+    const struct {
+        struct train train;
+        unsigned css_rounds;
+    } cases[] = {
+        {{.at_us = 20000, .gap_us = 100, .acks = 50}, 0},
+        {{.at_us = 20000, .gap_us = 100, .acks = 51}, 1},
+        {{.at_us = 20000, .gap_us = 2500, .acks = 3}, 1},
+        {{.at_us = 20000, .gap_us = 2501, .acks = 3}, 0},
+        {{.at_us = 20000, .gap_us = 100, .acks = 80, .unlimited = true}, 0},
+        {{.at_us = 20000, .gap_us = 100, .acks = 100, .paced = true}, 0},
+        {{.at_us = 20000, .gap_us = 100, .acks = 101, .paced = true}, 1},
+        {{.at_us = (1ULL << 32) - 2000, .gap_us = 100, .acks = 50}, 0}, /* the clock's low half */
+        {{.at_us = (1ULL << 32) - 2000, .gap_us = 100, .acks = 51}, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct hystart h = {0};
+        train_comes(&h, &(struct train){.at_us = 10000, .gap_us = 100, .acks = 10});
+        assert_int_equal(h.css_rounds, 0);
+        train_comes(&h, &cases[i].train);
+        assert_int_equal(h.css_rounds, cases[i].css_rounds);
+    }
+
+    /* On the shortest paths half a millisecond. */
+    struct hystart h = {.least_us = 50};
+    train_comes(&h, &(struct train){.at_us = 20000, .gap_us = 10, .acks = 50});
+    assert_int_equal(h.css_rounds, 0);
+    train_comes(&h, &(struct train){.at_us = 30000, .gap_us = 10, .acks = 51});
+    assert_int_equal(h.css_rounds, 1);
+}
+
+/* A gap ends a round's train, whatever comes behind it; the next round has its own. */
+static void gap_breaks_train(void **state)
+{
+    (void)state;
+    struct hystart h = {0};
+    train_comes(&h, &(struct train){.at_us = 10000, .gap_us = 100, .acks = 10});
+    train_comes(&h, &(struct train){.at_us = 20000, .gap_us = 100, .acks = 20});
+    for (uint64_t us = 24401; us < 32000; us += 100) {
+        struct cc_ack ack = {.now_ns = us * 1000, .rtt_us = 10000, .limited = true};
+        assert_false(hystart_acked(&h, &ack));
+    }
+    assert_int_equal(h.css_rounds, 0);
+    train_comes(&h, &(struct train){.at_us = 32000, .gap_us = 100, .acks = 51});
+    assert_int_equal(h.css_rounds, 1);
+}
+
+/* CSS that a train began has nothing to take back: no sample resumes slow start, the queue or the
+ * fifth round ends it. */
+static void train_has_no_baseline(void **state)
+{
+    (void)state;
+    struct hystart h = {0};
+    train_comes(&h, &(struct train){.at_us = 10000, .gap_us = 100, .acks = 10});
+    train_comes(&h, &(struct train){.at_us = 20000, .gap_us = 100, .acks = 60});
+    assert_int_equal(h.css_rounds, 1);
+    for (unsigned i = 2; i <= 5; i++) {
+        train_comes(&h, &(struct train){.at_us = i * 15000, .gap_us = 100, .acks = 60});
+        assert_int_equal(h.css_rounds, i);
+    }
+    struct hystart behind_queue = h;
+    assert_true(acked(&h, true, 9000));
+    behind_queue.css_rounds = 2;
+    assert_true(round_of(&behind_queue, 8, 15000));
 }
 
 /* L = 8 unless paced; CSS_GROWTH_DIVISOR = 4. */
@@ -154,6 +251,9 @@ int main(void)
         cmocka_unit_test(css_lasts_five_rounds),
         cmocka_unit_test(css_is_left_again),
         cmocka_unit_test(full_queue_ends_css),
+        cmocka_unit_test(train_begins_css),
+        cmocka_unit_test(gap_breaks_train),
+        cmocka_unit_test(train_has_no_baseline),
         cmocka_unit_test(growth),
     };
     return cmocka_run_group_tests_name("core/cc/hystart", tests, NULL, NULL);
