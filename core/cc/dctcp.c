@@ -47,6 +47,7 @@ static void dctcp_acked(struct cc *cc, const struct cc_ack *ack)
         uint32_t off = (uint32_t)((uint64_t)cc->cwnd * d->alpha / (2 * ONE));
         cc->cwnd = most_u32(cc->cwnd - off, cc->mss);
         cc->ssthresh = most_u32(cc->cwnd, 2 * cc->mss);
+        d->reno.counted = 0; /* of a larger window */
     } else if (ce > 0 && ack->phase == CC_OPEN) {
         cc->ssthresh = most_u32(least_u32(cc->ssthresh, cc->cwnd), 2 * cc->mss);
     }

@@ -169,36 +169,92 @@ static void fill_header(struct tcb *t, const struct tcp_env *env, const struct t
     }
 }
 
-/* Refers to `len` bytes of the send queue from `seq` on; returns how many fit the frame's pieces.
- */
-static uint32_t add_payload(struct tcb *t, struct la_frame *frame, seq32 seq, uint32_t len)
+/* Where the byte `seq` of the send queue is looked for; NULL: at its head. Two places are
+ * remembered: of what goes for the first time and what goes again. */
+static struct la_buf **place_of(struct tcp_flight *f, const struct tcb *t, seq32 seq)
 {
-    /* Two places in the queue are remembered: of what goes for the first time and what goes again.
-     */
-    bool again = seq_lt(seq, t->snd_nxt);
-    struct la_buf *nowhere = NULL; /* the byte of a window probe goes without the flight */
-    struct la_buf **place =
-        t->flight ? again ? &t->flight->rtx_cur : &t->flight->snd_cur : &nowhere;
-    struct la_buf *buf = *place;
-    uint32_t left = len;
+    return seq_lt(seq, t->snd_nxt) ? &f->rtx_cur : &f->snd_cur;
+}
 
-    if (!buf || seq_lt(seq, seq_of(buf->seq))) {
-        buf = t->snd_head;
-    }
+static struct la_buf *buffer_of(const struct tcb *t, struct la_buf *from, seq32 seq)
+{
+    struct la_buf *buf = from && seq_ge(seq, seq_of(from->seq)) ? from : t->snd_head;
     while (buf && seq_ge(seq, seq_add(seq_of(buf->seq), buf->len))) {
         buf = buf->next;
     }
+    return buf;
+}
+
+/* Refers to `len` bytes of the send queue from `seq` on, of which `buf` holds the first; returns
+ * how many fit the frame's pieces. `*last`: the buffer of the last one. */
+static uint32_t add_pieces(struct la_frame *frame, struct la_buf *buf, seq32 seq, uint32_t len,
+                           struct la_buf **last)
+{
+    uint32_t left = len;
     while (left != 0 && buf && frame->nfrags < LA_FRAGS_MAX) {
         uint32_t at = seq_len(seq_of(buf->seq), seq);
         uint32_t n = buf->len - at < left ? buf->len - at : left;
         frame->frag[frame->nfrags++] =
             (struct la_frag){.buf = buf_ref(buf), .data = buf->data + at, .len = n};
-        *place = buf;
+        *last = buf;
         seq = seq_add(seq, n);
         left -= n;
         buf = buf->next;
     }
     return len - left;
+}
+
+static void drop_pieces(struct tcp_env *env, struct la_frame *frame)
+{
+    while (frame->nfrags > 1) {
+        buf_put(env->bufs, frame->frag[--frame->nfrags].buf);
+    }
+}
+
+/* The same bytes as one piece, a copy. False: no memory. */
+static bool add_copy(struct tcp_env *env, struct la_frame *frame, struct la_buf *buf, seq32 seq,
+                     uint32_t len, struct la_buf **last)
+{
+    struct la_buf *copy = buf_get(env->bufs, len);
+    if (!copy) {
+        return false;
+    }
+    for (uint32_t done = 0; done < len; buf = buf->next) {
+        uint32_t at = seq_len(seq_of(buf->seq), seq_add(seq, done));
+        uint32_t n = buf->len - at < len - done ? buf->len - at : len - done;
+        mem_copy(copy->data + done, buf->data + at, n);
+        *last = buf;
+        done += n;
+    }
+    frame->frag[frame->nfrags++] = (struct la_frag){.buf = copy, .data = copy->data, .len = len};
+    return true;
+}
+
+/* The payload that was planned, or as much of it as a frame has pieces for. Buffers that the
+ * application lent may be so small that this is no full segment, though more waits: then whole
+ * segments go, or a copy of one (SHLD-28, MUST-38). Returns its length. */
+static uint32_t add_payload(struct tcb *t, struct tcp_env *env, struct la_frame *frame,
+                            const struct tcp_plan *plan, seq32 seq, struct la_buf **last)
+{
+    struct la_buf *nowhere = NULL; /* the byte of a window probe goes without the flight */
+    struct la_buf **place = t->flight ? place_of(t->flight, t, seq) : &nowhere;
+    struct la_buf *buf = buffer_of(t, *place, seq);
+    uint32_t got = add_pieces(frame, buf, seq, plan->len, last);
+    if (got < plan->len) {
+        uint32_t mss = tcp_current_mss(t);
+        bool single = plan->reason == LA_PROBE_MTU || plan->len < mss;
+        uint32_t most = single ? plan->len : mss;
+        drop_pieces(env, frame);
+        if (got >= most) {
+            got = add_pieces(frame, buf, seq, got - got % mss, last);
+        } else if (add_copy(env, frame, buf, seq, most, last)) {
+            got = most;
+        } else {
+            got = add_pieces(frame, buf, seq, plan->len, last);
+        }
+    }
+    *place = *last ? *last : *place;
+    return got;
 }
 
 static uint32_t sum_payload(const struct tcp_env *env, const struct la_frame *frame, uint32_t sum)
@@ -227,16 +283,16 @@ uint32_t tcp_build(struct tcb *t, struct tcp_env *env, struct tcp_plan *plan,
     frame->nfrags = 1;
     if (plan->len != 0) {
         seq32 first = (plan->flags & LA_TH_SYN) ? seq_add(plan->seq, 1) : plan->seq;
-        uint32_t got = add_payload(t, frame, first, plan->len);
+        struct la_buf *last = NULL;
+        uint32_t got = add_payload(t, env, frame, plan, first, &last);
         if (got < plan->len) {
-            plan->len = got; /* more small pieces than a frame holds: the rest goes next */
+            plan->len = got; /* the rest goes next */
             plan->flags &= (uint16_t) ~(LA_TH_FIN | LA_TH_PSH);
         }
         if (plan->len > mss && env->persona.push_bursts && !(plan->flags & LA_TH_SYN)) {
             plan->flags |= LA_TH_PSH;
         }
         if ((t->flags & TCP_F_PUSH_CALLS) && !(plan->flags & LA_TH_SYN)) {
-            const struct la_buf *last = frame->frag[frame->nfrags - 1].buf;
             plan->flags |= tcp_call_ends(last, seq_add(first, plan->len)) ? LA_TH_PSH : 0;
         }
     }

@@ -168,13 +168,15 @@ static bool joins_last(const struct board *b, seq32 end, uint64_t now_ns)
            (r->flags & ~(unsigned)RUN_APP_LIMITED) == 0;
 }
 
-void tcp_flight_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end)
+void tcp_flight_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end,
+                     bool probed)
 {
     struct tcp_flight *f = t->flight;
     seq32 seq = plan->seq;
     bool alone = plan->reason == LA_PROBE_MTU;
     uint32_t before = tcp_in_flight(t);
-    bool apart = alone || env->persona.burst_segs != 0; /* whose super-segments keep their ends */
+    /* Super-segments of burst_segs keep their ends. */
+    bool apart = alone || probed || env->persona.burst_segs != 0;
     if (!apart && f->board.last && joins_last(&f->board, end, env->now_ns)) {
         board_extend(&f->board, end);
         board_at(&f->board, f->board.last)->flight = before + seq_len(seq, end);
@@ -183,7 +185,7 @@ void tcp_flight_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *
     }
     uint32_t index = board_add(&f->board, seq, end, env->now_ns);
     LA_ASSERT(env->assert_handler, index != 0); /* plan_data() saw to a spare run */
-    board_at(&f->board, index)->flags |= alone ? RUN_MTU_PROBE : 0;
+    board_at(&f->board, index)->flags |= (alone ? RUN_MTU_PROBE : 0) | (probed ? RUN_EVER_RTX : 0);
     stamp(t, env, board_at(&f->board, index), before);
     prr_sent(&f->prr, seq_len(seq, end));
     (void)board_ready(&f->board);
@@ -240,6 +242,15 @@ void tcp_flight_resent(struct tcb *t, struct tcp_env *env, const struct tcp_plan
     prr_sent(&f->prr, seq_len(plan->seq, end));
     if (seq_eq(plan->seq, t->snd_una) && !(t->flags & TCP_F_PERSIST)) {
         t->rtx_at_ns = TCP_NEVER; /* RFC 6675 5.1: its timer begins with it */
+    }
+}
+
+void tcp_flight_probed(struct tcb *t, seq32 seq)
+{
+    struct board *b = t->flight ? &t->flight->board : NULL;
+    uint32_t index = b ? board_find(b, seq) : 0;
+    if (index) {
+        board_at(b, index)->flags |= RUN_EVER_RTX;
     }
 }
 
@@ -395,7 +406,11 @@ static void take_dsack(struct tcb *t, struct tcp_ack_news *n, const struct wire_
     /* RFC 3708 3: it begins where the last ACK ended and nothing was SACKed since: then all ACKs of
      * a window may have been lost, and the retransmission was due. */
     bool acks_lost = seq_eq(seq_of(s->left), n->una) && !f->sacked_since;
-    n->dsack_ours = f->undo.possible && seq_le(seq_of(s->right), f->recover) && !acks_lost;
+    /* Nor what was sent again before the episode, nor what left once and the network doubled. */
+    uint32_t index = board_find(&f->board, seq_of(s->left));
+    bool sent_once = index && !(board_at(&f->board, index)->flags & RUN_EVER_RTX);
+    n->dsack_ours = f->undo.possible && seq_ge(seq_of(s->left), f->episode_una) &&
+                    seq_le(seq_of(s->right), f->recover) && !sent_once && !acks_lost;
 }
 
 /* The blocks from the `from`-th on, ascending: RACK takes what is delivered later in this order for

@@ -52,6 +52,7 @@ struct tcp_flight {
     uint64_t pto_at_ns;         /* tail loss probe (RFC 8985 7.2) */
     uint64_t pace_at_ns;        /* pacing holds something back until then */
     uint64_t episode_ns;        /* when the episode began, of which `undo` keeps account */
+    seq32 episode_una;          /* SND.UNA then: what it sends again lies behind it */
     seq32 rtx_high;             /* the highest end of what was sent again since the last timeout */
     seq32 adapt_seq;            /* after a spurious timeout: a sample of data from here on counts */
     uint32_t rtx_tsval;         /* of what was sent again last */
@@ -156,9 +157,13 @@ struct tcp_plan; /* tcp.h */
 /* TSval of a segment that leaves now for that reason (RFC 7323 3.2). */
 uint32_t tcp_tsval(const struct tcb *t, const struct tcp_env *env, enum la_reason reason);
 
-/* New bytes / bytes that had left before left just now. */
-void tcp_flight_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end);
+/* New bytes / bytes that had left before left just now. `probed`: the first of the new ones has
+ * gone as a window probe, so that their ACK says nothing of the round trip (Karn). */
+void tcp_flight_sent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end,
+                     bool probed);
 void tcp_flight_resent(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end);
+/* A window probe left. Its byte may be in flight: then the ACK does not tell of which it is. */
+void tcp_flight_probed(struct tcb *t, seq32 seq);
 
 /* A turn of sending is over, or the application has queued: what holds up what is left? */
 void tcp_flight_turn_over(struct tcb *t, const struct tcp_env *env);

@@ -393,23 +393,25 @@ static void syn_left(struct tcb *t, struct tcp_env *env, uint32_t len)
 
 static void text_left(struct tcb *t, struct tcp_env *env, const struct tcp_plan *plan, seq32 end)
 {
-    if (seq_lt(plan->seq, t->snd_max)) {
-        count_retransmission(t, plan->len);
+    bool again = seq_lt(plan->seq, t->snd_max); /* or begins with the byte of a window probe */
+    if (again) {
+        seq32 data_end = seq_add(plan->seq, plan->len);
+        count_retransmission(t, seq_len(plan->seq, seq_min(data_end, t->snd_max)));
     }
     t->snd_max = seq_max(t->snd_max, end);
     if (plan->reason == LA_PROBE_WINDOW) {
+        tcp_flight_probed(t, plan->seq);
         return; /* SND.NXT stays: what is probed with goes again with what follows it */
     }
     if (plan->reason == LA_RTX_PROBE || t->flight->probe_due) {
-        bool again = seq_lt(plan->seq, t->snd_nxt);
         t->flight->probe_due = false;
-        tlp_sent(&t->flight->tlp, seq_max(t->snd_nxt, end), again);
+        tlp_sent(&t->flight->tlp, seq_max(t->snd_nxt, end), seq_lt(plan->seq, t->snd_nxt));
         t->rtx_at_ns = TCP_NEVER; /* RFC 8985 7.3: the RTO counts from the probe */
     }
     if (seq_lt(plan->seq, t->snd_nxt)) {
         tcp_flight_resent(t, env, plan, end);
     } else {
-        tcp_flight_sent(t, env, plan, end);
+        tcp_flight_sent(t, env, plan, end, again);
         t->snd_nxt = end;
         t->flags &= ~(uint32_t)TCP_F_OVERRIDE;
     }
@@ -433,6 +435,10 @@ static void sent_sequence(struct tcb *t, struct tcp_env *env, const struct tcp_p
 
     if (!tcp_outstanding(t)) {
         t->una_at_ns = env->now_ns;
+        if (plan->reason != LA_PROBE_WINDOW) {
+            t->backoff =
+                0; /* what kept it back was no silence of the network: there was no memory */
+        }
     }
     if (plan->flags & LA_TH_SYN) {
         syn_left(t, env, plan->len);

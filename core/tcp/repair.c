@@ -58,6 +58,7 @@ static void enter_recovery(struct tcb *t, struct tcp_env *env, const struct tcp_
     enter(t, env, n, CC_RECOVERY, CC_CAUSE_LOSS);
     undo_begin(&t->flight->undo);
     t->flight->episode_ns = env->now_ns;
+    t->flight->episode_una = t->snd_una;
     t->flight->sacked_since = n->sacked != 0;
     t->recoveries++;
     tcp_note(t, env, LA_TRACE_EVENT, LA_RECOVERY_ENTERED, t->cc.ssthresh, 0);
@@ -102,7 +103,8 @@ static void take_back(struct tcb *t, struct tcp_env *env, enum la_reason why)
     if (t->cc.cwnd < t->cc.prior_cwnd) {
         t->cc.cwnd = t->cc.prior_cwnd;
     }
-    t->cc.ssthresh = t->cc.prior_ssthresh;
+    uint32_t least = 2U * t->mss; /* segments may have become larger meanwhile */
+    t->cc.ssthresh = t->cc.prior_ssthresh > least ? t->cc.prior_ssthresh : least;
     t->cc.ops->undo(&t->cc, env->now_ns);
     rack_retract(&f->rack);
     undo_end(&f->undo);
@@ -375,11 +377,11 @@ void tcp_repair_timeout(struct tcb *t, struct tcp_env *env)
 {
     struct tcp_flight *f = t->flight;
     struct tcp_ack_news n;
-    bool again = t->backoff != 0;
     if (!f || !f->board.first) {
         return; /* the byte of a window probe */
     }
     bool recovering = t->phase == CC_RECOVERY || t->phase == CC_LOSS;
+    bool again = t->backoff != 0 && recovering; /* not behind one that was taken back */
     bool fin = (t->flags & TCP_F_FIN_SENT) != 0;
     bool ask = env->persona.frto && !fin && (!recovering || frto_waiting(&f->frto));
     frto_begin(&f->frto, t->snd_nxt, ask);
@@ -387,6 +389,7 @@ void tcp_repair_timeout(struct tcb *t, struct tcp_env *env)
     if (!recovering) {
         undo_begin(&f->undo); /* within a recovery it goes on */
         f->episode_ns = env->now_ns;
+        f->episode_una = t->snd_una;
         f->sacked_since = f->board.sacked_bytes != 0;
     }
     if (!again) {

@@ -13,7 +13,8 @@
 #include "tcp/rtt.h"
 
 #define R1_RETRANSMISSIONS 3   /* SHLD-10 */
-#define OVERRIDE_MS        200 /* RFC 9293 3.8.6.2.1: between 0.1 and 1 s */
+#define OVERRIDE_LEAST_MS  100 /* RFC 9293 3.8.6.2.1: between 0.1 and 1 s */
+#define OVERRIDE_MS        200
 
 /* A peer that has answered probes for long may lose one or two: five in a row, a minute apart. */
 #define PERSIST_SILENCE_RTOS 5
@@ -58,9 +59,9 @@ void tcp_arm_rtx(struct tcb *t, const struct tcp_env *env)
         return; /* RFC 6298 5.1: running already */
     }
     uint32_t ms = backed_off_ms(t, env); /* SHLD-29, SHLD-30 */
-    bool override = !env->persona.override_rto && ms > OVERRIDE_MS;
-    if (persist && t->snd_wnd != 0 && override && t->flight) {
-        ms = OVERRIDE_MS; /* the window is open: only silly-window avoidance or CORK holds back */
+    if (persist && t->snd_wnd != 0 && !env->persona.override_rto && t->flight) {
+        /* The window is open: only silly-window avoidance or CORK holds back. */
+        ms = ms > OVERRIDE_MS ? OVERRIDE_MS : ms < OVERRIDE_LEAST_MS ? OVERRIDE_LEAST_MS : ms;
     }
     t->flags = persist ? t->flags | TCP_F_PERSIST : t->flags & ~(uint32_t)TCP_F_PERSIST;
     tcp_arm(t, &t->rtx_at_ns, env->now_ns + ms_ns(ms));

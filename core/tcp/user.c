@@ -21,6 +21,9 @@ void tcp_set_mss(struct tcb *t, uint32_t path_mtu)
     t->link_mtu = t->link_mtu > t->path_mtu ? t->link_mtu : t->path_mtu;
     t->mss = (uint16_t)tcp_effective_mss(t->peer_mss, t->path_mtu, v4, options, t->opt.mss_max);
     t->cc.mss = t->mss;
+    if (t->cc.ssthresh < 2U * t->mss) {
+        t->cc.ssthresh = 2U * t->mss; /* cc.h: of the larger segments, too */
+    }
     if (t->rcv_mss == 0) {
         t->rcv_mss = t->mss;
     }
@@ -135,14 +138,16 @@ static void append_chunk(struct tcb *t, struct la_buf *buf)
     t->snd_tail = buf;
 }
 
-/* A tail with room. The first chunks are small, so that a short request does not hold 16 KiB. */
+/* A tail with room. The first chunk is small and the next ones hold a segment, so that a short
+ * request does not hold 16 KiB, and many small ones fit the pieces of a frame. */
 static struct la_buf *chunk_with_room(struct tcb *t, struct tcp_env *env, size_t want)
 {
     if (chunk_room(t->snd_tail) != 0) {
         return t->snd_tail;
     }
     bool large = want > BUF_MTU || seq_len(t->snd_una, t->snd_end) > 2 * BUF_MTU;
-    struct la_buf *buf = buf_get(env->bufs, large ? BUF_CHUNK : want > BUF_SMALL ? BUF_MTU : want);
+    bool more = want > BUF_SMALL || t->snd_tail;
+    struct la_buf *buf = buf_get(env->bufs, large ? BUF_CHUNK : more ? BUF_MTU : want);
     if (buf) {
         append_chunk(t, buf);
     }

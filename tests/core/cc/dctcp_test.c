@@ -65,6 +65,24 @@ static void no_marks(void **state)
     rig_free(&r);
 }
 
+/* What was counted of the larger window says nothing of the smaller one. */
+static void cut_counts_anew(void **state)
+{
+    (void)state;
+    struct rig r = fresh();
+    r.cc.cwnd = r.cc.ssthresh = 10 * MSS;
+    rig_acked(&r, 9 * MSS);
+    struct cc_ack ack = rig_ack(&r, MSS);
+    ack.ce = MSS;
+    ack.round_start = true;
+    r.cc.ops->acked(&r.cc, &ack); /* alpha is about 1: the window is halved */
+    uint32_t half = r.cc.cwnd;
+    assert_in_range(half, 5 * MSS, 6 * MSS);
+    rig_acked(&r, 4 * MSS);
+    assert_int_equal(r.cc.cwnd, half);
+    rig_free(&r);
+}
+
 /* More marked than acknowledged cannot be: alpha stays within 1. */
 static void lies(void **state)
 {
@@ -148,8 +166,10 @@ static void in_a_loop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(alpha), cmocka_unit_test(no_marks), cmocka_unit_test(first_marks),
-        cmocka_unit_test(lies),  cmocka_unit_test(loss),     cmocka_unit_test(in_a_loop),
+        cmocka_unit_test(alpha),           cmocka_unit_test(no_marks),
+        cmocka_unit_test(first_marks),     cmocka_unit_test(lies),
+        cmocka_unit_test(cut_counts_anew), cmocka_unit_test(loss),
+        cmocka_unit_test(in_a_loop),
     };
     return cmocka_run_group_tests_name("core/cc/dctcp", tests, NULL, NULL);
 }

@@ -143,13 +143,31 @@ static void count_begins_anew(void **state)
     rig_free(&r);
 }
 
+/* Nor slow start: what was counted was of a larger window. */
+static void slow_start_counts_nothing(void **state)
+{
+    (void)state;
+    struct rig r = fresh();
+    r.cc.ssthresh = r.cc.cwnd;
+    rig_acked(&r, 9 * MSS);
+    r.cc.cwnd = 5 * MSS; /* idle, say; ssthresh stays */
+    r.cc.ssthresh = 6 * MSS;
+    rig_acked(&r, MSS);
+    assert_int_equal(r.cc.cwnd, 6 * MSS);
+    rig_acked(&r, 5 * MSS);
+    assert_int_equal(r.cc.cwnd, 6 * MSS);
+    rig_acked(&r, MSS);
+    assert_int_equal(r.cc.cwnd, 7 * MSS);
+    rig_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(initial_window),        cmocka_unit_test(slow_start),
         cmocka_unit_test(slow_start_ends),       cmocka_unit_test(congestion_avoidance),
         cmocka_unit_test(hands_off_in_recovery), cmocka_unit_test(congestion),
-        cmocka_unit_test(count_begins_anew),
+        cmocka_unit_test(count_begins_anew),     cmocka_unit_test(slow_start_counts_nothing),
     };
     return cmocka_run_group_tests_name("core/cc/newreno", tests, NULL, NULL);
 }

@@ -52,6 +52,24 @@ static void collects(struct tcp_harness *h)
     tcp_silent(h);
 }
 
+/* SHLD-28: pieces so small that a frame has too few for a segment of them. */
+static void small_writes(struct tcp_harness *h)
+{
+    h->peer_mss = 1440;
+    tcp_connect(h);
+    assert_int_equal(h->t.mss, 1440);
+    h->hold = true;
+    for (unsigned i = 0; i < 200; i++) {
+        tcp_say(h, 14, 0);
+    }
+    h->hold = false;
+    tcp_flush(h);
+    tcp_expect(h, ACK, 1, 1, 1440);
+    tcp_silent(h); /* the rest waits: Nagle */
+    tcp_ack_in(h, 1441);
+    tcp_expect(h, ACK | PSH, 1441, 1, 1360);
+}
+
 /* A super-segment carries whole segments and stays in the window. */
 static void super_segments(struct tcp_harness *h)
 {
@@ -191,6 +209,77 @@ static void lend(struct tcp_harness *h)
     tcp_shutdown(&h->t, &h->env);
     assert_int_equal(tcp_lend(&h->t, &h->env, bytes, 1, 1, 1, 0), LA_EPIPE);
     tcp_flush(h);
+}
+
+static void lend_pieces(struct tcp_harness *h, uint32_t pieces, uint32_t each)
+{
+    static uint8_t bytes[8000];
+    for (uint32_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = tcp_our_byte(i);
+    }
+    for (uint32_t i = 0; i < pieces; i++) {
+        assert_int_equal(tcp_lend(&h->t, &h->env, bytes + i * each, each, 1, i, 0), each);
+    }
+    h->said += pieces * each;
+    tcp_flush(h);
+}
+
+/* SHLD-28, MUST-38: lent in pieces that are too small for a frame, a segment is copied; a
+ * super-segment is of whole ones. What was lent comes back. */
+static void lend_small(struct tcp_harness *h)
+{
+    uint64_t owner, cookie;
+    h->options.nodelay = true;
+    tcp_connect(h);
+    h->hold = true;
+    lend_pieces(h, 100, 24);
+    h->hold = false;
+    tcp_flush(h);
+    tcp_expect(h, ACK, 1, 1, 1000);
+    tcp_expect(h, ACK, 1001, 1, 1000);
+    tcp_expect(h, ACK | PSH, 2001, 1, 400);
+    tcp_silent(h);
+    tcp_ack_in(h, 2401);
+    for (uint64_t i = 0; i < 100; i++) {
+        assert_true(buf_released(&h->pool, &owner, &cookie));
+        assert_int_equal(cookie, i);
+    }
+    assert_false(buf_released(&h->pool, &owner, &cookie));
+
+    tcp_again(h);
+    h->most = 65535;
+    tcp_connect(h);
+    h->hold = true;
+    lend_pieces(h, 20, 400);
+    h->hold = false;
+    tcp_flush(h);
+    tcp_expect(h, ACK, 1, 1, 2000); /* seven pieces are 2800 bytes */
+    tcp_expect(h, ACK, 2001, 1, 2000);
+    tcp_expect(h, ACK, 4001, 1, 2000);
+    tcp_expect(h, ACK | PSH, 6001, 1, 2000);
+    tcp_ack_in(h, 8001);
+    for (uint64_t i = 0; i < 20; i++) {
+        assert_true(buf_released(&h->pool, &owner, &cookie));
+    }
+}
+
+/* Without memory for the copy the pieces go that fit. */
+static void lend_small_no_memory(struct tcp_harness *h)
+{
+    uint64_t owner, cookie;
+    h->options.nodelay = true;
+    tcp_connect(h);
+    h->hold = true;
+    lend_pieces(h, 10, 24);
+    h->memory.max = memory_used(&h->memory);
+    h->hold = false;
+    tcp_flush(h);
+    tcp_expect(h, ACK, 1, 1, 7 * 24);
+    tcp_expect(h, ACK | PSH, 1 + 7 * 24, 1, 3 * 24);
+    h->memory.max = UINT64_MAX;
+    tcp_ack_in(h, 241);
+    while (buf_released(&h->pool, &owner, &cookie)) {
+    }
 }
 
 /* ---- receiving ------------------------------------------------------------------------------ */
@@ -397,6 +486,9 @@ int main(void)
         EVERYWHERE(send_buffer),
         EVERYWHERE(reserve_and_commit),
         EVERYWHERE(lend),
+        EVERYWHERE(lend_small),
+        EVERYWHERE(lend_small_no_memory),
+        EVERYWHERE(small_writes),
         EVERYWHERE(three_ways_to_read),
         EVERYWHERE(delayed_ack),
         EVERYWHERE(delay_is_bounded),

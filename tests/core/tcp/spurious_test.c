@@ -181,6 +181,28 @@ static void dsack_for_one(struct tcp_harness *h)
     assert_int_equal(h->t.cc.ssthresh, b.cwnd / 2);
 }
 
+/* A D-SACK of what left once is the network's, and one of before the episode is another's: neither
+ * answers this episode's retransmission (RFC 3708 3). */
+static void dsack_of_others(struct tcp_harness *h)
+{
+    ten(h);
+    tcp_wait_ms(h, RTT_MS);
+    tcp_ack_in(h, nth(h, 1));
+    forget_out(h);
+    tcp_sack_in(h, nth(h, 1), SEGS(h, 2, 5));
+    expect_nth(h, 1, LA_RTX_RACK);
+    forget_out(h);
+    tcp_sack_in(h, nth(h, 1), SEGS(h, 3, 4), SEGS(h, 2, 5)); /* doubled by the network */
+    assert_int_equal(h->t.undone, 0);
+    assert_int_equal(h->t.flight->undo.pending, 1);
+    tcp_sack_in(h, nth(h, 1), SEGS(h, 0, 1), SEGS(h, 2, 5)); /* acknowledged before it began */
+    assert_int_equal(h->t.undone, 0);
+    assert_int_equal(h->t.flight->undo.pending, 1);
+    forget_out(h);
+    tcp_ack_in(h, nth(h, 10));
+    forget_out(h);
+}
+
 /* ---- timeouts -------------------------------------------------------------------------------- */
 
 /* The path becomes slow: the timer runs out, segment 0 goes again. With SACK a probe goes before it
@@ -396,6 +418,25 @@ static void misled_rack(struct tcp_harness *h)
     assert_int_equal(h->t.rtx_segs, 1);
 }
 
+/* Segments became larger before a recovery is taken back: ssthresh is at least two of them. */
+static void larger_segments_meanwhile(struct tcp_harness *h)
+{
+    uint32_t tsval = ten(h);
+    h->t.cc.ssthresh = 2 * h->t.mss;
+    tcp_wait_ms(h, RTT_MS);
+    tcp_sack_in(h, 1, SEGS(h, 1, 4));
+    expect_nth(h, 0, LA_RTX_RACK);
+    uint32_t old = h->t.mss;
+    h->t.peer_mss = 8000;
+    tcp_set_mss(&h->t, 1500);
+    assert_true(h->t.mss > old);
+    assert_int_equal(h->t.cc.ssthresh >= 2U * h->t.mss, 1);
+    tcp_feed(h, &(struct tcp_in){.flags = ACK, .seq = 1, .ack = 1 + 4 * old, .tsecr = tsval});
+    assert_int_equal(h->t.undone, 1);
+    assert_int_equal(h->t.cc.ssthresh, 2 * h->t.mss);
+    forget_out(h);
+}
+
 /* The second timeout in a row: F-RTO begins anew (2.1, step 1), what is put back is what was before
  * the first. */
 static void second_timeout(struct tcp_harness *h)
@@ -493,11 +534,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SACK_CASE(eifel, "eifel", WIRE_TCP_TS),
+        SACK_CASE(larger_segments_meanwhile, "larger_segments_meanwhile", WIRE_TCP_TS),
         EVERYWHERE(eifel_newreno),
         SACK_CASE(eifel_of_many, "eifel_of_many", WIRE_TCP_TS),
         SACK_CASE(eifel_not, "eifel_not", WIRE_TCP_TS),
         EVERYWHERE_SACK(dsack_for_each),
         EVERYWHERE_SACK(dsack_for_one),
+        EVERYWHERE_SACK(dsack_of_others),
         SACK_CASE(eifel_timeout, "eifel_timeout", WIRE_TCP_TS),
         SACK_CASE(no_burst, "no_burst", WIRE_TCP_TS),
         EVERYWHERE(frto_spurious),

@@ -254,6 +254,59 @@ static void silly_window_of_the_peer(struct tcp_harness *h)
     tcp_silent(h);
 }
 
+/* Case (4) on a short path, where the retransmission timeout is less: 0.1 second at least. */
+static void override_on_a_short_path(struct tcp_harness *h)
+{
+    h->options.rto_min_ms = 20;
+    h->peer_wnd = 10000;
+    tcp_connect(h);
+    tcp_say(h, 1000, 0);
+    tcp_expect(h, ACK | PSH, 1, 1, 1000);
+    tcp_wait_ms(h, 1);
+    tcp_ack_in(h, 1001);
+    assert_in_range(h->t.rto_ms, 20, 99);
+    tcp_window_in(h, 1001, 300);
+    tcp_say(h, 5000, 0);
+    tcp_silent(h);
+    assert_int_equal(tcp_fire(h), 100);
+    tcp_expect(h, ACK, 1001, 1, 300);
+}
+
+/* Karn (MUST-18, RFC 6298 3): the byte of a window probe goes twice, before the segment that begins
+ * with it, or within one that is outstanding: its ACK says nothing of the round trip. */
+static void probes_measure_nothing(struct tcp_harness *h)
+{
+    tcp_connect_over(h, 50);
+    uint32_t srtt_us8 = h->t.srtt_us8;
+    assert_int_equal(srtt_us8, 8 * 50000);
+    tcp_window_in(h, 1, 0);
+    tcp_say(h, 500, 0);
+    tcp_fire(h);
+    assert_int_equal(tcp_next(h)->reason, LA_PROBE_WINDOW);
+    tcp_wait_ms(h, 50);
+    tcp_window_in(h, 1, 5000);
+    tcp_expect(h, ACK | PSH, 1, 1, 500);
+    tcp_wait_ms(h, 10);
+    tcp_ack_in(h, 2); /* of the probe */
+    assert_int_equal(h->t.srtt_us8, srtt_us8);
+    tcp_ack_in(h, 501);
+    assert_int_equal(h->t.srtt_us8, srtt_us8);
+
+    tcp_again(h);
+    tcp_connect_over(h, 50);
+    tcp_say(h, 500, 0);
+    tcp_expect(h, ACK | PSH, 1, 1, 500);
+    tcp_window_in(h, 1, 0); /* closes over what is outstanding */
+    while (h->out_head == h->out_tail) {
+        tcp_fire(h);
+    }
+    assert_int_equal(tcp_next(h)->reason, LA_PROBE_WINDOW);
+    tcp_wait_ms(h, 50);
+    tcp_window_in(h, 2, 0);
+    assert_int_equal(h->t.srtt_us8, srtt_us8);
+    h->out_head = h->out_tail;
+}
+
 /* Case (3) for a peer whose whole window is less than a segment; with Nagle's condition. */
 static void tiny_window(struct tcp_harness *h)
 {
@@ -391,6 +444,8 @@ int main(void)
         EVERYWHERE(acks_while_shrunk),
         EVERYWHERE(old_window_updates),
         EVERYWHERE(silly_window_of_the_peer),
+        EVERYWHERE(override_on_a_short_path),
+        EVERYWHERE(probes_measure_nothing),
         EVERYWHERE(tiny_window),
         EVERYWHERE(silly_window_of_ours),
         EVERYWHERE(silly_window_small_buffer),
