@@ -1,11 +1,8 @@
 /* Invariants: see check.h. */
 #include "sim/check.h"
 
-#include "base/bytes.h"
-#include "sim/ledger.h"
 #include "stack/stack.h"
 #include "tcp/flight.h"
-#include "wire/tcp.h"
 
 #define WALK_SEGMENTS 64
 #define WALK_EVERY    1024
@@ -16,10 +13,11 @@ static const char *side_name(const struct flow_end *e)
     return e->side == 0 ? "client" : "server";
 }
 
-/* One sentence for all of them: which flow, which end, what. */
-static void broken(struct world *w, const struct flow_end *e, const char *kind)
+void check_broken(struct world *w, const struct flow_end *e, const char *kind)
 {
     const struct tcb *t = check_tcb(e);
+    if (!t)
+        world_broken(w, kind, "%s, %s: its connection is gone", e->flow->plan->name, side_name(e));
     world_broken(w, kind, "%s, %s: una +%u, nxt +%u, max +%u, end +%u, rcv_nxt +%u, state %u",
                  e->flow->plan->name, side_name(e), t->snd_una.v - t->iss.v,
                  t->snd_nxt.v - t->iss.v, t->snd_max.v - t->iss.v, t->snd_end.v - t->iss.v,
@@ -44,95 +42,88 @@ const struct tcb *check_tcb(const struct flow_end *e)
     return c ? &c->tcb : NULL;
 }
 
-/* ---- packets -------------------------------------------------------------------------------- */
-
-/* The offset in the stream of a sequence number near snd_una. */
-static uint64_t offset_of(struct flow_end *e, const struct tcb *t, uint32_t seq)
-{
-    struct end_memory *m = &e->memory;
-    if (!m->una_known) {
-        m->una_known = true;
-        m->una = t->iss.v;
-        m->una64 = 0;
-    }
-    m->una64 += t->snd_una.v - m->una;
-    m->una = t->snd_una.v;
-    return m->una64 + (uint64_t)(int64_t)(int32_t)(seq - t->snd_una.v) - 1;
-}
-
-static void check_options(struct world *w, struct flow_end *e, const struct tcb *t,
-                          const struct wire_tcp *h)
-{
-    const uint8_t of_syn = WIRE_TCP_MSS | WIRE_TCP_WSCALE | WIRE_TCP_SACK_OK;
-    if (h->flags & (LA_TH_SYN | LA_TH_RST))
-        return;
-    if (h->options & of_syn)
-        broken(w, e, "I22 an option of the SYN");
-    if (((h->options & WIRE_TCP_TS) != 0) != ((t->flags & TCP_F_TS) != 0))
-        broken(w, e, "I22 timestamps and no agreement");
-    if ((h->options & WIRE_TCP_SACK) && !(t->flags & TCP_F_SACK))
-        broken(w, e, "I22 SACK and no agreement");
-}
-
-void check_packet(struct world *w, struct flow_end *e, const uint8_t *ip, uint32_t len,
-                  enum la_reason reason)
-{
-    const struct tcb *t = check_tcb(e);
-    struct wire_tcp h;
-    uint32_t head = ip[0] >> 4 == 4 ? 20 : 40;
-    if (!t || len < head + 20 || !wire_tcp_parse(ip + head, len - head, &h))
-        return;
-    check_options(w, e, t, &h);
-    uint32_t payload = len - head - h.hdr_len;
-    if (payload == 0 || reason == LA_PROBE_KEEPALIVE || (h.flags & (LA_TH_SYN | LA_TH_RST)))
-        return;
-    /* A probe for a larger MTU is larger than the rest, and no larger than the link (RFC 4821 7.5).
-     */
-    if (payload > t->mss && (reason != LA_PROBE_MTU || len > t->link_mtu))
-        broken(w, e, "I22 longer than the MSS");
-    const struct stream *s = &e->flow->stream[e->side];
-    uint64_t offset = offset_of(e, t, h.seq);
-    if (offset + payload > s->written ||
-        !ledger_right(s->id, offset, ip + head + h.hdr_len, payload))
-        broken(w, e, "I6 other bytes than written");
-}
-
 /* ---- connections, in constant time ---------------------------------------------------------- */
 
-static void remember(struct end_memory *m, const struct tcb *t)
+struct rule_view check_view(const struct flow_end *e)
 {
-    m->snd_una = t->snd_una.v;
-    m->snd_max = t->snd_max.v;
-    m->rcv_nxt = t->rcv_nxt.v;
-    m->rcv_adv = t->rcv_adv.v;
-    m->cwnd = t->cc.cwnd;
+    const struct conn *c = conn_of(e);
+    const struct tcb *t = &c->tcb;
+    return (struct rule_view){
+        .state = t->state,
+        .phase = t->phase,
+        .backoff = t->backoff,
+        .ts = (t->flags & TCP_F_TS) != 0,
+        .own_cwnd = (t->cc.ops->traits & CC_OWN_CWND) != 0,
+        .persists = (t->flags & TCP_F_PERSIST) != 0,
+        .held_back = (c->bits & (CONN_OUT | CONN_WAITING)) != 0,
+        .loses = e->host->plan->ethernet,
+        .wnd_shift = t->rcv_wscale,
+        .mss = t->mss,
+        .rcv_mss = t->rcv_mss,
+        .recoveries = t->recoveries,
+        .undone = t->undone,
+        .iss = t->iss.v,
+        .irs = t->irs.v,
+        .snd_una = t->snd_una.v,
+        .snd_max = t->snd_max.v,
+        .snd_wnd_max = t->snd_wnd_max,
+        .rcv_nxt = t->rcv_nxt.v,
+        .rcv_adv = t->rcv_adv.v,
+        .rcvbuf = t->opt.rcvbuf,
+        .rcv_unacked = t->rcv_unacked,
+        .segs_out = t->segs_out,
+        .ts_recent = t->ts_recent,
+        .ts_recent_s = t->ts_recent_s,
+        .last_ack_sent = t->last_ack_sent.v,
+        .cwnd = t->cc.cwnd,
+        .ssthresh = t->cc.ssthresh,
+        .srtt_us8 = t->srtt_us8,
+        .rto_ms = t->rto_ms,
+        .delivered = t->flight ? t->flight->rate.delivered : 0,
+        .una_at_ns = t->una_at_ns,
+        .rtx_at_ns = t->rtx_at_ns,
+        .ack_at_ns = t->ack_at_ns,
+    };
+}
+
+static void remember(struct end_memory *m, const struct tcb *t, const struct rule_view *now)
+{
     uint32_t edge = t->snd_una.v + t->snd_wnd;
     if (!m->known || (int32_t)(edge - m->edge) > 0)
         m->edge = edge;
+    m->last = *now;
     m->known = true;
 }
 
 static void check_monotone(struct world *w, struct flow_end *e, const struct tcb *t)
 {
-    const struct end_memory *m = &e->memory;
-    if ((int32_t)(t->snd_una.v - m->snd_una) < 0 || (int32_t)(t->snd_max.v - m->snd_max) < 0)
-        broken(w, e, "I2 sending goes back");
-    if ((int32_t)(t->rcv_nxt.v - m->rcv_nxt) < 0)
-        broken(w, e, "I4 RCV.NXT goes back");
-    if ((int32_t)(t->rcv_adv.v - m->rcv_adv) < 0)
-        broken(w, e, "I3 the window shrinks");
+    const struct rule_view *last = &e->memory.last;
+    if ((int32_t)(t->snd_una.v - last->snd_una) < 0 || (int32_t)(t->snd_max.v - last->snd_max) < 0)
+        check_broken(w, e, "I2 sending goes back");
+    if ((int32_t)(t->rcv_nxt.v - last->rcv_nxt) < 0)
+        check_broken(w, e, "I4 RCV.NXT goes back");
+    if ((int32_t)(t->rcv_adv.v - last->rcv_adv) < 0)
+        check_broken(w, e, "I3 the window shrinks");
 }
 
 /* What the two control blocks say about each other: both are in our hands. */
-static void check_peer(struct world *w, struct flow_end *e, const struct tcb *t)
+static void check_peer(struct world *w, struct flow_end *e, const struct tcb *t,
+                       const struct rule_view *now)
 {
-    const struct tcb *p = check_tcb(&e->flow->end[1 - e->side]);
-    if (!p || p->iss.v != t->irs.v || p->irs.v != t->iss.v || p->state < LA_TCP_ESTABLISHED)
+    const struct flow_end *other = &e->flow->end[1 - e->side];
+    const struct tcb *p = check_tcb(other);
+    if (!p || p->iss.v != t->irs.v || p->state == LA_TCP_CLOSED)
+        return;
+    struct rule_view theirs = check_view(other);
+    const char *why = rules_pair(now, &theirs);
+    if (why)
+        check_broken(w, e, why);
+    if (p->irs.v != t->iss.v || p->state < LA_TCP_ESTABLISHED)
         return;
     if (seq_gt(t->snd_una, p->rcv_nxt))
-        broken(w, e, "I5 acknowledged before it was received");
+        check_broken(w, e, "I5 acknowledged before it was received");
     if (seq_gt(p->rcv_nxt, t->snd_max))
-        broken(w, e, "I4 received before it was sent");
+        check_broken(w, e, "I4 received before it was sent");
 }
 
 /* RFC 9293 3.8.6: no further than the window, but for a probe and the FIN; RFC 5681 3: new data
@@ -144,12 +135,12 @@ static void check_windows(struct world *w, struct flow_end *e, const struct tcb 
     if ((int32_t)(edge - m->edge) < 0)
         edge = m->edge;
     if ((int32_t)(t->snd_max.v - edge) > 2)
-        broken(w, e, "I23 beyond the peer's window");
-    uint32_t cwnd = t->cc.cwnd > m->cwnd ? t->cc.cwnd : m->cwnd;
-    uint32_t added = t->snd_max.v - m->snd_max;
+        check_broken(w, e, "I23 beyond the peer's window");
+    uint32_t cwnd = t->cc.cwnd > m->last.cwnd ? t->cc.cwnd : m->last.cwnd;
+    uint32_t added = t->snd_max.v - m->last.snd_max;
     if (added > 2U * t->mss && t->phase == CC_OPEN &&
         tcp_in_flight(t) > (uint64_t)cwnd + 4U * t->mss)
-        broken(w, e, "I23 beyond the congestion window");
+        check_broken(w, e, "I23 beyond the congestion window");
 }
 
 static void check_timers(struct world *w, struct flow_end *e, const struct tcb *t)
@@ -159,7 +150,7 @@ static void check_timers(struct world *w, struct flow_end *e, const struct tcb *
                 ((t->flags & TCP_F_FIN_QUEUED) && !tcp_fin_acked(t));
     bool waits = c->timer.at_ns != UINT64_MAX || (c->bits & (CONN_OUT | CONN_WAITING)) != 0;
     if (work && !waits && t->state >= LA_TCP_ESTABLISHED && t->state != LA_TCP_TIME_WAIT)
-        broken(w, e, "I12 work to do and no timer");
+        check_broken(w, e, "I12 work to do and no timer");
 }
 
 /* ---- connections, walking ------------------------------------------------------------------- */
@@ -183,34 +174,50 @@ static bool send_queue_right(const struct tcb *t)
     return at == t->snd_end.v;
 }
 
+static void check_step(struct world *w, struct flow_end *e, const struct rule_view *now)
+{
+    const struct tcp_env *env = &e->host->stack->env;
+    const char *why = rules_step(&e->memory.last, now, env->now_ns, env->persona.rto_max_ms);
+    if (why)
+        check_broken(w, e, why);
+}
+
 static void check_end(struct world *w, struct flow_end *e, bool walk)
 {
     const struct tcb *t = check_tcb(e);
-    if (!t || t->state < LA_TCP_ESTABLISHED || (t->flags & TCP_F_RST_QUEUED))
+    if (!t || t->state < LA_TCP_ESTABLISHED || (t->flags & TCP_F_RST_QUEUED)) {
+        e->memory.known = false;
         return;
+    }
     uint64_t queued = (uint64_t)seq_len(t->snd_una, t->snd_end) + t->rcv_queued;
     bool few = queued < (uint64_t)WALK_SEGMENTS * t->mss;
+    struct rule_view now = check_view(e);
     if (e->memory.known) {
         check_monotone(w, e, t);
         check_windows(w, e, t);
+        check_step(w, e, &now);
     }
-    check_peer(w, e, t);
+    check_peer(w, e, t, &now);
     check_timers(w, e, t);
     if (!tcp_invariants(t))
-        broken(w, e, "tcp_invariants");
+        check_broken(w, e, "tcp_invariants");
     if (few || walk) {
         if (!tcp_invariants_deep(t))
-            broken(w, e, "tcp_invariants_deep");
+            check_broken(w, e, "tcp_invariants_deep");
         if (!send_queue_right(t))
-            broken(w, e, "I5 the send queue has a hole");
+            check_broken(w, e, "I5 the send queue has a hole");
     }
-    remember(&e->memory, t);
+    remember(&e->memory, t, &now);
 }
 
 void check_host(struct world *w, struct host *h)
 {
     bool walk = ++h->walked % WALK_EVERY == 0;
-    if (h->walked % LOOK_EVERY == 0) {
+    bool look = h->walked % LOOK_EVERY == 0;
+    for (unsigned i = 0; i < h->touched_count; i++)
+        check_wait(w, h, h->touched[i], false);
+    if (look) {
+        check_waits(w, h);
         for (struct flow_end *e = h->ends; e; e = e->next)
             check_end(w, e, walk);
     } else {

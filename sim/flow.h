@@ -13,6 +13,7 @@
 #include <lastack/tcp.h>
 
 #include "sim/plan.h"
+#include "sim/rules.h"
 
 struct world;
 struct host;
@@ -29,14 +30,19 @@ struct stream {
     bool seen_end;  /* the reader has read the end */
 };
 
-/* What the invariants remember of a connection (check.c). */
+/* What the invariants remember of a connection (check.c, check_wire.c). */
 struct end_memory {
-    bool known, una_known;
-    uint32_t snd_una, snd_max, rcv_nxt, rcv_adv;
-    uint32_t edge; /* the farthest the peer has let us send */
-    uint32_t cwnd;
-    uint32_t una;   /* SND.UNA when last asked for an offset, */
-    uint64_t una64; /* and how far that is from the ISS */
+    bool known; /* `last` is what it was after the last event that touched it */
+    bool una_known, tsval_known, early_known;
+    bool early_alone; /* it came alone in its event */
+    struct rule_view last;
+    uint32_t edge;             /* the farthest the peer has let us send */
+    uint32_t una;              /* SND.UNA when last asked for an offset, */
+    uint64_t una64;            /* and how far that is from the ISS */
+    uint32_t tsval;            /* of the last segment that was no retransmission */
+    uint32_t early;            /* where the last segment behind a gap began */
+    uint32_t rtx_from, rtx_to; /* what was sent twice, without a gap */
+    uint8_t refused;           /* bare ACKs in a row that asked for another */
 };
 
 struct flow_end {
@@ -53,7 +59,8 @@ struct flow_end {
     bool paused;   /* by an act */
     uint8_t later; /* an act (enum plan_act_kind) that waits until the end is connected */
     uint64_t end_read_ns;
-    bool touched; /* its connection has sent or taken segments in this event */
+    bool touched;  /* its connection has sent or taken segments in this event */
+    uint8_t taken; /* segments of the batch that the host takes just now */
     int error;
     uint64_t open_ns;
     uint64_t wake_ns, write_ns, read_ns; /* may write and read again then */

@@ -64,6 +64,12 @@ void host_wake(struct world *w, struct host *h, uint64_t at_ns)
     host_moved(w, h);
 }
 
+static void moment(struct world *w, struct host *h, enum sim_moment moment)
+{
+    if (w->watch->meddle)
+        w->watch->meddle(w->watch->ctx, w, h, moment);
+}
+
 /* ---- packets in ----------------------------------------------------------------------------- */
 
 static bool inbox_room(struct host *h)
@@ -145,48 +151,85 @@ static void tell(struct world *w, const struct host *h, bool out, const struct l
                      (enum la_reason)f->reason);
 }
 
+/* What a packet of a batch said before it was taken. */
+struct taken {
+    uint32_t payload, serial;
+    struct flow_end *end;
+    struct check_seen seen;
+};
+
+/* The end that each packet belongs to, and how many of a batch are of one end. */
+static void find_ends(struct world *w, struct host *h, size_t n, struct taken *taken)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct la_frame *f = &w->frames[i];
+        taken[i].end = f->conn ? flow_of_conn(h, f->conn) : NULL;
+        if (taken[i].end)
+            taken[i].end->taken++;
+    }
+}
+
 /* What became of the packets of a batch. */
-static void told_in(struct world *w, struct host *h, size_t n, const uint32_t *payload,
-                    const uint32_t *serials)
+static void told_in(struct world *w, struct host *h, size_t n, struct taken *taken)
 {
     uint32_t link_header = h->plan->ethernet ? 14 : 0;
+    bool room = h->touched_count + n <= HOST_CONNS; /* else some ends are not noted as touched */
+    find_ends(w, h, n, taken);
     for (size_t i = 0; i < n; i++) {
         struct la_frame *f = &w->frames[i];
+        struct flow_end *e = taken[i].end;
         if (w->copies) {
             const uint8_t *bytes = w->copies + i * LA_BUF_MAX;
             tell(w, h, false, f, bytes);
-            host_taken(w, h, f, serials[i], bytes + link_header,
+            host_taken(w, h, f, taken[i].serial, bytes + link_header,
                        f->len > link_header ? f->len - link_header : 0);
         }
-        struct flow_end *e = f->conn ? flow_of_conn(h, f->conn) : NULL;
-        if (!e)
-            continue;
-        touch(h, e);
-        if (f->reason == LA_TAKE_DATA_OLD)
-            w->result->flows[e->flow->index].spurious_bytes[1 - e->side] += payload[i];
+        taken[i].seen.seg.reason = f->reason;
+        taken[i].seen.conn = f->conn;
+        if (!w->watch->unchecked)
+            check_taken(w, h, e, &taken[i].seen, e && e->taken == 1 && !e->touched && room);
+        if (e && f->reason == LA_TAKE_DATA_OLD)
+            w->result->flows[e->flow->index].spurious_bytes[1 - e->side] += taken[i].payload;
     }
+    for (size_t i = 0; i < n; i++) {
+        if (!taken[i].end)
+            continue;
+        touch(h, taken[i].end);
+        taken[i].end->taken = 0;
+    }
+}
+
+/* Looks into a packet and hands its buffer over as a frame. */
+static void take_one(struct world *w, const struct host *h, const struct arrived *in, size_t i,
+                     struct taken *taken)
+{
+    uint32_t link_header = h->plan->ethernet ? 14 : 0;
+    struct la_buf *buf = in->buf;
+    *taken = (struct taken){.payload = payload_of(h, buf), .serial = in->serial};
+    if (!w->watch->unchecked && buf->len > link_header)
+        taken->seen = check_seen(buf->data + link_header, buf->len - link_header);
+    if (w->copies)
+        memcpy(w->copies + i * LA_BUF_MAX, buf->data, buf->len);
+    la_frame_from_buf(&w->frames[i], buf);
 }
 
 /* False: nothing is due. */
 static bool take_in(struct world *w, struct host *h)
 {
-    uint32_t payload[HOST_BATCH], serials[HOST_BATCH];
+    struct taken taken[HOST_BATCH];
     size_t n = 0;
     while (n < HOST_BATCH && h->inbox_count > 0 && h->inbox[h->inbox_first].due_ns <= w->now_ns) {
-        struct la_buf *buf = h->inbox[h->inbox_first].buf;
-        payload[n] = payload_of(h, buf);
-        serials[n] = h->inbox[h->inbox_first].serial;
-        if (w->copies)
-            memcpy(w->copies + n * LA_BUF_MAX, buf->data, buf->len);
-        la_frame_from_buf(&w->frames[n++], buf);
+        take_one(w, h, &h->inbox[h->inbox_first], n, &taken[n]);
+        n++;
         h->inbox_first = (h->inbox_first + 1) % h->inbox_room;
         h->inbox_count--;
     }
     if (n == 0)
         return false;
     la_stack_input(h->stack, h->link, w->frames, n, host_now(w, h));
+    moment(w, h, SIM_TOOK);
     host_records(w, h);
-    told_in(w, h, n, payload, serials);
+    told_in(w, h, n, taken);
     return true;
 }
 
@@ -224,8 +267,8 @@ static void send_frame(struct world *w, struct host *h, const struct la_frame *f
             struct la_frame packet = {.len = (uint32_t)len, .conn = f->conn, .reason = f->reason};
             tell(w, h, true, &packet, w->packet);
         }
-        if (e && !w->watch->unchecked)
-            check_packet(w, e, w->packet + link_header, (uint32_t)len - link_header,
+        if (!w->watch->unchecked)
+            check_packet(w, h, e, w->packet + link_header, (uint32_t)len - link_header,
                          (enum la_reason)f->reason);
         host_insert(w, h, w->packet, (uint32_t)len, meta, false);
     }
@@ -237,6 +280,7 @@ static void send_frame(struct world *w, struct host *h, const struct la_frame *f
 static void send_out(struct world *w, struct host *h)
 {
     size_t n, left = FRAMES_AT_ONCE_MAX;
+    moment(w, h, SIM_SENDS);
     while ((n = la_stack_output(h->stack, h->link, w->frames, HOST_BATCH, host_now(w, h))) > 0) {
         host_records(w, h);
         if (n > left)
@@ -270,6 +314,7 @@ static void look(struct world *w, struct host *h)
 {
     for (unsigned i = 0; i < h->touched_count; i++)
         flow_reading(w, h->touched[i]);
+    moment(w, h, SIM_LOOKS);
     if (!w->watch->unchecked)
         check_host(w, h);
     for (unsigned i = 0; i < h->touched_count; i++)
@@ -401,6 +446,7 @@ bool host_open(struct world *w, unsigned index)
 void host_close(struct host *h)
 {
     free(h->inbox);
+    check_forget(h);
     host_memory_drop(&h->memory);
 }
 
@@ -468,6 +514,7 @@ void host_crash(struct world *w, struct host *h)
     h->stack = NULL;
     memset(h->by_conn, 0, sizeof(h->by_conn));
     h->touched_count = 0;
+    check_forget(h);
     h->app_at_ns = UINT64_MAX;
     h->off = true;
     h->boots++;

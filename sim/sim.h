@@ -86,6 +86,12 @@ struct sim_call {
     uint64_t time_ns;
 };
 
+/* Moments of an event of a host: its stack has taken segments, and nobody has looked at them yet;
+ * it is about to send; its connections are about to be looked at. */
+enum sim_moment { SIM_TOOK, SIM_SENDS, SIM_LOOKS };
+struct world;
+struct host;
+
 /* Who wants to know more than the result. All may be NULL. */
 struct sim_watch {
     void *ctx;
@@ -103,6 +109,8 @@ struct sim_watch {
      * was sent or the verdict, and the connection stand in `frame`; its bytes in `bytes`. */
     void (*packet)(void *ctx, unsigned node, bool out, const struct la_frame *frame,
                    const uint8_t *bytes, uint64_t now_ns);
+    /* For tests, which break an invariant on purpose (sim/world.h). */
+    void (*meddle)(void *ctx, struct world *w, struct host *h, enum sim_moment moment);
     FILE *trace;              /* one line a packet and act */
     uint64_t measure_from_ns; /* the warm-up */
     bool unchecked;           /* no invariants: for measurements of speed */

@@ -4,7 +4,7 @@
  *     host.c    a stack with one link
  *     net.c     lanes and routers
  *     flow.c    the applications and their ledger
- *     check.c   invariants
+ *     check.c   invariants of connections, check_wire.c of segments, rules.c as pure functions
  *     memory.c  an allocator that counts and can fail
  *     queue.c   which node is next
  *
@@ -97,6 +97,34 @@ struct arrived {
     struct la_buf *buf;
 };
 
+/* What the invariants remember of a host (check_wire.c). */
+#define CHECK_ASKED   1024
+#define CHECK_COOKIES 4096
+#define CHECK_WAITS   64
+struct check_asked { /* a segment that may be answered by a reset */
+    uint32_t ports;
+    uint32_t seq_end, ack;
+    bool has_ack, answered;
+};
+struct check_cookie { /* the last two that were sent to whoever hashes here */
+    uint64_t who;
+    uint32_t iss[2];
+    uint64_t at_ns[2];
+};
+struct check_wait { /* TIME-WAIT that has to last */
+    uint32_t conn;
+    uint64_t until_ns;
+    uint64_t excuses; /* records that may have gone early, when this one began */
+};
+struct host_checks {
+    struct check_asked asked[CHECK_ASKED];
+    uint32_t asked_count;
+    struct check_cookie *cookies; /* NULL: none was sent */
+    uint32_t last_conn;           /* the highest identifier seen: the stack counts them up */
+    struct check_wait waits[CHECK_WAITS];
+    unsigned waits_next;
+};
+
 #define HOST_LISTENERS 64
 #define HOST_BATCH     64
 #define HOST_CONNS     512
@@ -135,7 +163,8 @@ struct host {
     uint64_t same_ns; /* events at this time in a row: `same_count` */
     uint32_t same_count;
     uint32_t walked; /* events since queues were walked */
-    bool off;        /* crashed: nothing arrives and nothing leaves */
+    struct host_checks checks;
+    bool off; /* crashed: nothing arrives and nothing leaves */
     unsigned boots;
     void *wrong;               /* what a wrong host keeps (struct sim_wrong) */
     uint64_t sent[PLAN_FATES]; /* packets that each fate counted */
