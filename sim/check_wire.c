@@ -109,7 +109,7 @@ static void check_sack(struct world *w, struct flow_end *e, const struct wire_tc
         return;
     bool second = h->sack_n > 1 && (old || within || !m->early_alone);
     if (!second || !holds(b, m->early))
-        check_broken(w, e, "I27 the first SACK block is not of what came last");
+        check_broken(w, e, "I27 the first SACK block is not of the last");
 }
 
 static void check_small(struct world *w, struct flow_end *e, const struct tcb *t,

@@ -95,7 +95,7 @@ static const char *reset_taken(const struct rule_view *before, const struct rule
     if (seg->reason == LA_TAKE_RST) {
         return seg->seq == before->rcv_nxt ? NULL : "I17 an RST is taken that is not exact";
     }
-    return after ? NULL : "I17 an RST that was refused ends the connection";
+    return after ? NULL : "I17 a refused RST ends the connection";
 }
 
 /* RFC 7323 4.3. */
@@ -109,7 +109,7 @@ static const char *timestamp_taken(const struct rule_view *before, const struct 
         return "I28 TS.Recent is of no segment";
     }
     if (behind(seg->seq, before->last_ack_sent) && !before->loses) {
-        return "I28 TS.Recent of a segment behind Last.ACK.sent";
+        return "I28 TS.Recent from behind Last.ACK.sent";
     }
     bool valid = after->ts_recent_s - before->ts_recent_s < TS_RECENT_VALID_S;
     return valid && behind(before->ts_recent, seg->tsval) ? "I28 TS.Recent goes back" : NULL;
@@ -189,7 +189,7 @@ static const char *cwnd_step(const struct rule_view *before, const struct rule_v
     bool counted = after->delivered != 0 && before->delivered != 0;
     if (open && after->recoveries == before->recoveries && counted && grown > acked &&
         grown > after->mss) {
-        return "I24 the window grows by more than was acknowledged";
+        return "I24 cwnd grows by more than was acknowledged";
     }
     bool episode = before->phase == CC_RECOVERY && after->phase == CC_RECOVERY;
     if (episode && after->recoveries == before->recoveries && after->ssthresh != before->ssthresh) {

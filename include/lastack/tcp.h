@@ -133,8 +133,9 @@ int la_tcp_reserve(struct la_stack *stack, la_handle handle, void **data, size_t
 int la_tcp_commit(struct la_stack *stack, la_handle handle, size_t len, uint32_t flags);
 
 /* Lent: queues the caller's bytes without a copy. They must stay as they are until
- * la_tcp_released() gives `cookie` back, also after an error or a close. Returns `len`, LA_EAGAIN
- * when the send buffer is full, LA_ENOBUFS. */
+ * la_tcp_released() gives `cookie` back, also after an error or a close. Pieces so small that a
+ * segment takes more than seven of them are copied into it when it leaves: then la_tcp_send() is
+ * cheaper. Returns `len`, LA_EAGAIN when the send buffer is full, LA_ENOBUFS. */
 int64_t la_tcp_lend(struct la_stack *stack, la_handle handle, const void *data, size_t len,
                     uint64_t cookie, uint32_t flags);
 
