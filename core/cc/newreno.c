@@ -21,7 +21,7 @@ void newreno_acked(struct cc *cc, const struct cc_ack *ack)
         most = cc_slow_start_most(&n->cwv.style, cc, most);
         /* RFC 9293 MUST-19 (congestion avoidance); RFC 3465 2.1: one segment per window of
          * acknowledged bytes. */
-        n->counted = cc->cwnd < cc->ssthresh ? 0 : n->counted;
+        n->counted = cc->cwnd < cc->ssthresh ? 0 : n->counted; /* was of another window */
         n->counted += least_u32(cc_slow_start(cc, ack->acked, most), cc->cwnd);
         if (n->counted >= cc->cwnd) {
             n->counted -= cc->cwnd;

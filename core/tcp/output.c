@@ -435,10 +435,8 @@ static void sent_sequence(struct tcb *t, struct tcp_env *env, const struct tcp_p
 
     if (!tcp_outstanding(t)) {
         t->una_at_ns = env->now_ns;
-        if (plan->reason != LA_PROBE_WINDOW) {
-            t->backoff =
-                0; /* what kept it back was no silence of the network: there was no memory */
-        }
+        /* RFC 6298 5.5 counts timeouts. Until now there was none: tries without memory were. */
+        t->backoff = plan->reason == LA_PROBE_WINDOW ? t->backoff : 0;
     }
     if (plan->flags & LA_TH_SYN) {
         syn_left(t, env, plan->len);

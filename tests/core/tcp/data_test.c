@@ -35,17 +35,23 @@ static void nodelay(struct tcp_harness *h)
     }
 }
 
+/* So many writes before anything leaves. */
+static void say_held(struct tcp_harness *h, unsigned times, uint32_t each)
+{
+    h->hold = true;
+    for (unsigned i = 0; i < times; i++) {
+        tcp_say(h, each, 0);
+    }
+    h->hold = false;
+    tcp_flush(h);
+}
+
 /* RFC 9293 SHLD-27, SHLD-28, MAY-16: what was said in pieces goes in full segments; MUST-61: the
  * last one is pushed. */
 static void collects(struct tcp_harness *h)
 {
     tcp_connect(h);
-    h->hold = true;
-    for (unsigned i = 0; i < 30; i++) {
-        tcp_say(h, 100, 0);
-    }
-    h->hold = false;
-    tcp_flush(h);
+    say_held(h, 30, 100);
     tcp_expect(h, ACK, 1, 1, 1000);
     tcp_expect(h, ACK, 1001, 1, 1000);
     tcp_expect(h, ACK | PSH, 2001, 1, 1000);
@@ -58,12 +64,7 @@ static void small_writes(struct tcp_harness *h)
     h->peer_mss = 1440;
     tcp_connect(h);
     assert_int_equal(h->t.mss, 1440);
-    h->hold = true;
-    for (unsigned i = 0; i < 200; i++) {
-        tcp_say(h, 14, 0);
-    }
-    h->hold = false;
-    tcp_flush(h);
+    say_held(h, 200, 14);
     tcp_expect(h, ACK, 1, 1, 1440);
     tcp_silent(h); /* the rest waits: Nagle */
     tcp_ack_in(h, 1441);
