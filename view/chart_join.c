@@ -120,6 +120,7 @@ static struct chart_event *packet_arriving(struct la_chart *c, const struct char
     for (size_t i = c->find_from[from]; i < c->events_n; i++) {
         struct chart_event *v = &c->events[i];
 
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there are events */
         if (v->e.kind != LA_CHART_PACKET || v->e.end != from || v->e.fate != LA_CHART_FLYING)
             continue;
         if (first)
@@ -496,7 +497,7 @@ static void settle_times(struct la_chart *c, uint64_t now_ns)
     }
 }
 
-int la_chart_finish(struct la_chart *c, uint64_t now_ns)
+int la_chart_finish(struct la_chart *c, uint64_t time_ns)
 {
     bool ok = true;
 
@@ -510,7 +511,7 @@ int la_chart_finish(struct la_chart *c, uint64_t now_ns)
         if (c->events_n > 0)
             qsort(c->events, c->events_n, sizeof(*c->events), by_time);
         ok = number_packets(c) && ok;
-        settle_times(c, now_ns);
+        settle_times(c, time_ns);
         ok = fill_states(c) && ok;
         c->finished = true;
     }

@@ -79,6 +79,7 @@ static bool is_free(const struct grid *g, const struct svg_text *t, size_t *on)
     rows_of(g, &box, &first, &last);
     for (size_t r = first; r <= last; r++) {
         for (size_t n = g->rows[r]; n != 0; n = g->nodes[n - 1].next) {
+            /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a number is that of a node */
             const struct svg_box other = svg_text_box(&g->texts[g->nodes[n - 1].text]);
 
             if (!svg_boxes_overlap(&box, &other))

@@ -219,7 +219,7 @@ static void make_item(struct svg_side *s, size_t i, struct last_states *last, ch
     chart_words_time(&s->c->info, moment_at(s, i)->time_ns, s->decimals, text, sizeof(text));
     if (strcmp(text, last_time) != 0)
         item->time = svg_layout_keep(s->l, text, strlen(text));
-    strcpy(last_time, text);
+    memcpy(last_time, text, strlen(text) + 1);
     if (row->stated[s->end] && is_news(last, conn_at(s, i), row->state[s->end]))
         item->state = la_tcp_state_name(row->state[s->end]);
     if (row->kind == ROW_POINT)

@@ -166,7 +166,8 @@ static void measure(struct bulk *b, const struct bench *bench, struct figure *gr
     }
     figure_add(group, (double)bytes * 8 / elapsed_ns);
     condition_number(group, "ns_a_segment", (double)(uint64_t)(elapsed_ns / (double)segments));
-    condition_number(group, "bytes_a_segment", (double)(bytes / segments));
+    uint64_t bytes_a_segment = bytes / segments;
+    condition_number(group, "bytes_a_segment", (double)bytes_a_segment);
 }
 
 static void conditions(const struct bulk *b, const struct bench *bench, struct figure *group)

@@ -67,7 +67,8 @@ static void share_note(struct population *p, uint32_t made)
 {
     if (made < SHARE_FROM && made != p->total)
         return;
-    double share = (double)((count_now(p, made).index - p->before.index) * 100 / made) / 100;
+    uint64_t percent = (count_now(p, made).index - p->before.index) * 100 / made;
+    double share = (double)percent / 100;
     if (share > p->share_max)
         p->share_max = share;
 }
@@ -199,7 +200,8 @@ static bool populate(struct population *p, int kind)
 /* With two digits behind the point. */
 static double per_record(uint64_t bytes, const struct population *p)
 {
-    return (double)(bytes * 100 / p->total) / 100;
+    uint64_t hundredths = bytes * 100 / p->total;
+    return (double)hundredths / 100;
 }
 
 static void conditions(const struct population *p, struct figure *group)

@@ -120,7 +120,7 @@ static bool ask(struct job *job, struct lab *lab, const struct lab_quiz *q, unsi
 int quiz_run(struct job *job, struct lab *lab)
 {
     uint64_t seed = job->seeded ? job->seed * 2654435769U + 88172645463325252U : 88172645463325252U;
-    unsigned order[LAB_QUIZ], asked = 0, right = 0;
+    unsigned order[LAB_QUIZ] = {0}, asked = 0, right = 0;
     bool ended = false;
     enum la_lang lang = job->say.lang;
     if (lab->quiz_count == 0) {

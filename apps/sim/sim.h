@@ -52,7 +52,7 @@ struct plot;
 
 /* Readings of a run, and the picture. NULL: no memory. */
 struct plot *plot_new(const struct plan *plan);
-void plot_sample(void *plot, unsigned flow, unsigned end, const struct sim_sample *sample);
+void plot_sample(void *ctx, unsigned flow, unsigned end, const struct sim_sample *sample);
 bool plot_draw(struct plot *plot, struct say *say, const char *path);
 void plot_free(struct plot *plot);
 

@@ -237,6 +237,7 @@ struct la_buf *buf_lend(struct buf_pool *pool, const void *data, uint32_t len, u
     head_of(buf)->owner = owner;
     head_of(buf)->cookie = cookie;
     /* la_buf has one pointer for both kinds; nobody writes through this one: buf_room() is 0. */
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): const goes */
     buf->data = (uint8_t *)(uintptr_t)data;
     buf->len = len;
     buf->flags = BUF_LENT;

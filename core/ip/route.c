@@ -85,7 +85,7 @@ static void set_v4(struct ip_local *l)
     }
     l->v4 = load_be32(l->addr.b + 12);
     if (l->prefix < 127) { /* a /31 has no broadcast address (RFC 3021 2.1) */
-        uint32_t host = UINT32_MAX >> (l->prefix - 96);
+        uint32_t host = UINT32_MAX >> ((l->prefix - 96U) & 31);
         l->subnet = l->v4 & ~host;
         l->broadcast = l->v4 | host;
     }

@@ -262,12 +262,12 @@ uint32_t stack_wait_left_ms(const struct la_stack *s, const struct conn *c);
 
 /* ---- output.c ------------------------------------------------------------------------------- */
 
-void stack_output_queue(struct la_stack *s, uint32_t conn);
+void stack_output_queue(struct la_stack *s, uint32_t index);
 void stack_output_unqueue(struct la_stack *s, struct conn *c, uint32_t index);
-void stack_datagram_queue(struct la_stack *s, uint32_t endpoint);
+void stack_datagram_queue(struct la_stack *s, uint32_t index);
 /* The path of a connection, from the cache or looked up: 0 or la_err. */
-int stack_path(struct la_stack *s, uint32_t conn, struct path_slot **slot);
-void stack_path_forget(struct la_stack *s, uint32_t conn);
+int stack_path(struct la_stack *s, uint32_t index, struct path_slot **out);
+void stack_path_forget(struct la_stack *s, uint32_t index);
 
 /* ---- timers.c ------------------------------------------------------------------------------- */
 

@@ -91,6 +91,7 @@ static struct tcp_plan plan_retransmit(const struct tcb *t, uint32_t most)
         return nothing;
     }
     room = room < most ? room : most;
+    /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): an MSS is TCP_MSS_LEAST at least */
     return plan_again(t, r->seq, r->end, room > mss ? room - room % mss : mss,
                       (enum la_reason)r->why);
 }

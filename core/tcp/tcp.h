@@ -188,8 +188,8 @@ static inline uint32_t tcp_initial_window(const struct tcp_env *env, uint32_t ms
 
 /* Do they make sense? */
 bool tcp_options_ok(const struct la_tcp_options *o);
-void tcp_options_pack(struct tcp_options *to, const struct la_tcp_options *from);
-void tcp_options_unpack(struct la_tcp_options *to, const struct tcp_options *from);
+void tcp_options_pack(struct tcp_options *to, const struct la_tcp_options *o);
+void tcp_options_unpack(struct la_tcp_options *to, const struct tcp_options *o);
 /* Tells the congestion control what the persona asks of it. */
 void tcp_set_style(struct tcb *t, const struct tcp_env *env);
 /* Changes congestion control and pacing to what the options name. */
