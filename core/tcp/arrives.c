@@ -96,6 +96,17 @@ static void strip_known_syn(const struct tcb *t, struct tcp_segment *seg)
     }
 }
 
+/* Both ends probe closed windows, and both take the other's byte: each acknowledges it with the
+ * sequence number before its own, which is one before the window there. Unless that ACK is heard
+ * the two answer each other until their limits stop them (draft-gont-tcpm-tcp-seq-validation). */
+static bool acknowledges_probe(const struct tcb *t, const struct tcp_segment *seg)
+{
+    return tcp_synchronized(t) && seg->seg_len == 0 &&
+           (seg->h.flags & (LA_TH_SYN | LA_TH_ACK)) == LA_TH_ACK &&
+           seq_eq(seq_add(seg->seq, 1), t->rcv_nxt) && seq_gt(seg->ack, t->snd_una) &&
+           seq_le(seg->ack, t->snd_max);
+}
+
 /* "First, check sequence number" */
 static enum step step1_sequence(struct tcb *t, struct tcp_env *env, struct tcp_segment *seg,
                                 enum la_reason *verdict)
@@ -125,6 +136,9 @@ static enum step step1_sequence(struct tcb *t, struct tcp_env *env, struct tcp_s
         }
         bool known = seg->len != 0 && seq_le(seq_add(seg->seq, seg->len), t->rcv_nxt);
         refuse_sequence(t, env, seg);
+        if (acknowledges_probe(t, seg)) {
+            return STEP_GO_ON;
+        }
         *verdict = known ? LA_TAKE_DATA_OLD : LA_DROP_SEQUENCE;
         return STEP_DONE;
     }

@@ -307,6 +307,31 @@ static void probes_measure_nothing(struct tcp_harness *h)
     h->out_head = h->out_tail;
 }
 
+/* Both windows are closed, both ends probe and take the other's byte: the peer's ACK of ours comes
+ * with the number before its own. It counts, once; it is answered as any that lies before the
+ * window. */
+static void both_probe(struct tcp_harness *h)
+{
+    tcp_connect(h);
+    tcp_window_in(h, 1, 0);
+    tcp_say(h, 500, 0);
+    tcp_fire(h);
+    tcp_expect(h, ACK, 1, 1, 1);
+    tcp_feed(h, &(struct tcp_in){.flags = ACK, .seq = 1, .ack = 1, .len = 1, .wnd = -1});
+    tcp_wait_ms(h, 50);
+    tcp_expect(h, ACK, 1, 2, 0);
+    tcp_feed(h, &(struct tcp_in){.flags = ACK, .seq = 1, .ack = 3, .wnd = -1}); /* never sent */
+    assert_int_equal(tcp_rel(h, h->t.snd_una), 1);
+    h->out_head = h->out_tail;
+    tcp_feed(h, &(struct tcp_in){.flags = ACK, .seq = 1, .ack = 2, .wnd = -1});
+    assert_int_equal(tcp_rel(h, h->t.snd_una), 2);
+    tcp_expect(h, ACK, 2, 2, 0); /* with the number behind the byte: the peer can hear it */
+    tcp_feed(h, &(struct tcp_in){.flags = ACK, .seq = 0, .ack = 2, .wnd = -1});
+    assert_int_equal(h->verdict, LA_DROP_SEQUENCE);
+    h->out_head = h->out_tail;
+    tcp_window_in(h, 2, 5000);
+}
+
 /* Case (3) for a peer whose whole window is less than a segment; with Nagle's condition. */
 static void tiny_window(struct tcp_harness *h)
 {
@@ -446,6 +471,7 @@ int main(void)
         EVERYWHERE(silly_window_of_the_peer),
         EVERYWHERE(override_on_a_short_path),
         EVERYWHERE(probes_measure_nothing),
+        EVERYWHERE(both_probe),
         EVERYWHERE(tiny_window),
         EVERYWHERE(silly_window_of_ours),
         EVERYWHERE(silly_window_small_buffer),
