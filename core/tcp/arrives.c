@@ -103,8 +103,7 @@ static bool acknowledges_probe(const struct tcb *t, const struct tcp_segment *se
 {
     return tcp_synchronized(t) && seg->seg_len == 0 &&
            (seg->h.flags & (LA_TH_SYN | LA_TH_ACK)) == LA_TH_ACK &&
-           seq_eq(seq_add(seg->seq, 1), t->rcv_nxt) && seq_gt(seg->ack, t->snd_una) &&
-           seq_le(seg->ack, t->snd_max);
+           seq_eq(seq_add(seg->seq, 1), t->rcv_nxt) && seq_gt(seg->ack, t->snd_una);
 }
 
 /* "First, check sequence number" */

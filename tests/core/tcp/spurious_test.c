@@ -427,6 +427,7 @@ static void larger_segments_meanwhile(struct tcp_harness *h)
     tcp_sack_in(h, 1, SEGS(h, 1, 4));
     expect_nth(h, 0, LA_RTX_RACK);
     uint32_t old = h->t.mss;
+    h->t.cc.ssthresh = 2 * old;
     h->t.peer_mss = 8000;
     tcp_set_mss(&h->t, 1500);
     assert_true(h->t.mss > old);

@@ -272,6 +272,17 @@ static void override_on_a_short_path(struct tcp_harness *h)
     tcp_expect(h, ACK, 1001, 1, 300);
 }
 
+/* Tries that had no memory were counted like timeouts; what leaves at last waits for one RTO. */
+static void tries_are_no_timeouts(struct tcp_harness *h)
+{
+    tcp_connect(h);
+    h->t.backoff = 6; /* as so many tries leave it */
+    tcp_say(h, 500, 0);
+    tcp_expect(h, ACK | PSH, 1, 1, 500);
+    assert_int_equal(h->t.backoff, 0);
+    assert_int_equal(h->t.rtx_at_ns, h->env.now_ns + h->t.rto_ms * MS);
+}
+
 /* Karn (MUST-18, RFC 6298 3): the byte of a window probe goes twice, before the segment that begins
  * with it, or within one that is outstanding: its ACK says nothing of the round trip. */
 static void probes_measure_nothing(struct tcp_harness *h)
@@ -472,6 +483,7 @@ int main(void)
         EVERYWHERE(override_on_a_short_path),
         EVERYWHERE(probes_measure_nothing),
         EVERYWHERE(both_probe),
+        EVERYWHERE(tries_are_no_timeouts),
         EVERYWHERE(tiny_window),
         EVERYWHERE(silly_window_of_ours),
         EVERYWHERE(silly_window_small_buffer),
