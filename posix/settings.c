@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum form { NUMBER, TRIPLE, FIXED, CODE };
-enum width { BOOL, U8, U16, U32 };
+#include "posix/field.h"
 
+enum form { NUMBER, TRIPLE, FIXED, CODE };
 struct line {
     const char *name;
     enum form form;
@@ -197,47 +197,6 @@ static const struct line *find(const char *name)
 
 /* ---- fields --------------------------------------------------------------------------------- */
 
-static int64_t field_get(const struct px_settings *s, const struct line *l)
-{
-    const uint8_t *at = (const uint8_t *)s + l->offset;
-    uint16_t u16;
-    uint32_t u32;
-    switch (l->width) {
-    case BOOL:
-        return *(const bool *)at ? 1 : 0;
-    case U8:
-        return *at;
-    case U16:
-        memcpy(&u16, at, sizeof(u16));
-        return u16;
-    case U32:
-        memcpy(&u32, at, sizeof(u32));
-        return u32;
-    }
-    return 0;
-}
-
-static void field_put(struct px_settings *s, const struct line *l, int64_t value)
-{
-    uint8_t *at = (uint8_t *)s + l->offset;
-    uint16_t u16 = (uint16_t)value;
-    uint32_t u32 = (uint32_t)value;
-    switch (l->width) {
-    case BOOL:
-        *(bool *)at = value != 0;
-        return;
-    case U8:
-        *at = (uint8_t)value;
-        return;
-    case U16:
-        memcpy(at, &u16, sizeof(u16));
-        return;
-    case U32:
-        memcpy(at, &u32, sizeof(u32));
-        return;
-    }
-}
-
 /* The number that one of the words between blanks stands for, or -1. */
 static int word_number(const char *words, const char *value)
 {
@@ -265,12 +224,12 @@ static int put_number(struct px_settings *s, const struct line *l, const char *v
 {
     int64_t v = word_number(l->words, value);
     if (v >= 0) {
-        field_put(s, l, v);
+        field_put((uint8_t *)s + l->offset, l->width, v);
         return 0;
     }
     if (settings_number(value, l->least, l->most, &v) < 0)
         return -EINVAL;
-    field_put(s, l, v * l->factor);
+    field_put((uint8_t *)s + l->offset, l->width, v * l->factor);
     return 0;
 }
 
@@ -368,11 +327,13 @@ int settings_get(const struct px_settings *s, const char *name, char *text, size
     if (!l)
         return -ENOENT;
     const uint32_t *three;
+    int64_t value;
     switch (l->form) {
     case NUMBER:
+        value = field_get((const uint8_t *)s + l->offset, l->width);
         if (l->words)
-            return write_word(l->words, field_get(s, l), text, size);
-        return snprintf(text, size, "%lld", (long long)(field_get(s, l) / l->factor));
+            return write_word(l->words, value, text, size);
+        return snprintf(text, size, "%lld", (long long)(value / l->factor));
     case TRIPLE:
         three = (const uint32_t *)(const void *)((const uint8_t *)s + l->offset);
         return snprintf(text, size, "%u\t%u\t%u", three[0], three[1], three[2]);

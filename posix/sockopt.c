@@ -78,44 +78,6 @@ static const struct option *find(const struct px_file *f, int level, int name, b
 
 /* ---- fields --------------------------------------------------------------------------------- */
 
-static void field_put(uint8_t *at, enum width width, int value)
-{
-    uint16_t u16 = (uint16_t)value;
-    switch (width) {
-    case BOOL:
-        *(bool *)at = value != 0;
-        return;
-    case U8:
-        *at = (uint8_t)value;
-        return;
-    case U16:
-        memcpy(at, &u16, sizeof(u16));
-        return;
-    case U32:
-        memcpy(at, &value, sizeof(value));
-        return;
-    }
-}
-
-static int field_get(const uint8_t *at, enum width width)
-{
-    uint16_t u16;
-    int value = 0;
-    switch (width) {
-    case BOOL:
-        return *(const bool *)at ? 1 : 0;
-    case U8:
-        return *at;
-    case U16:
-        memcpy(&u16, at, sizeof(u16));
-        return u16;
-    case U32:
-        memcpy(&value, at, sizeof(value));
-        return value;
-    }
-    return 0;
-}
-
 static int set_core(struct access *a, const struct option *o)
 {
     struct la_tcp_options options_now;
@@ -152,9 +114,10 @@ static int get_with(struct access *a, const struct option *o)
     switch (o->place) {
     case CORE:
         err = opt_core(a, &options_now);
-        return err < 0 ? err : opt_int(a, field_get((uint8_t *)&options_now + o->offset, o->width));
+        return err < 0 ? err
+                       : opt_int(a, (int)field_get((uint8_t *)&options_now + o->offset, o->width));
     case OWN:
-        return opt_int(a, field_get((uint8_t *)a->k + o->offset, o->width));
+        return opt_int(a, (int)field_get((uint8_t *)a->k + o->offset, o->width));
     case FIXED:
         return opt_int(a, o->least);
     case CODE:

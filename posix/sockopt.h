@@ -11,6 +11,7 @@
 #define POSIX_SOCKOPT_H
 
 #include "posix/abi.h"
+#include "posix/field.h"
 #include "posix/host.h"
 
 /* Whose option it is. */
@@ -22,7 +23,6 @@
 #define RCVBUF_LEAST 2304 /* as SO_RCVBUF shows it */
 
 enum place { CORE, OWN, FIXED, CODE };
-enum width { BOOL, U8, U16, U32 };
 
 /* One setsockopt() or getsockopt(). */
 struct access {

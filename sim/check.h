@@ -29,12 +29,12 @@ void check_packet(struct world *w, struct host *h, struct flow_end *e, const uin
 /* What the header of a packet said before the stack took it; `tcp` false: it is none of TCP. */
 struct check_seen {
     bool tcp;
-    uint64_t who;  /* addresses and ports, hashed */
+    uint64_t who;  /* addresses and ports, hashed; 0: no cookies were sent */
     uint32_t conn; /* of the verdict, 0: none */
     uint32_t ports;
     struct rule_segment seg;
 };
-struct check_seen check_seen(const uint8_t *ip, uint32_t len);
+struct check_seen check_seen(const struct host *h, const uint8_t *ip, uint32_t len);
 
 /* The stack took it; `seen->seg.reason` and `seen->conn` are the verdict. `e` NULL: of no flow's
  * connection. `alone`: the first and only one of this event for it. */

@@ -252,7 +252,7 @@ void check_packet(struct world *w, struct host *host, struct flow_end *e, const 
 
 /* ---- as they are taken ---------------------------------------------------------------------- */
 
-struct check_seen check_seen(const uint8_t *ip, uint32_t len)
+struct check_seen check_seen(const struct host *host, const uint8_t *ip, uint32_t len)
 {
     struct wire_tcp h;
     uint32_t head = tcp_at(ip, len, &h);
@@ -260,7 +260,7 @@ struct check_seen check_seen(const uint8_t *ip, uint32_t len)
         return (struct check_seen){.tcp = false};
     uint32_t payload = len - head - h.hdr_len;
     return (struct check_seen){.tcp = true,
-                               .who = who_of(ip, head, false),
+                               .who = host->checks.cookies ? who_of(ip, head, false) : 0,
                                .ports = ports_of(&h, false),
                                .seg = {.seq = h.seq,
                                        .ack = h.ack,
@@ -388,8 +388,10 @@ void check_wait(struct world *w, struct host *h, const struct flow_end *e, bool 
 {
     const struct la_stack *s = h->stack;
     const struct tcb *t = check_tcb(e);
+    if (e->conn == 0 || (t && t->state != LA_TCP_TIME_WAIT))
+        return;
     struct check_wait *wait = wait_of(h, e->conn);
-    if (e->conn == 0 || (t && t->state != LA_TCP_TIME_WAIT) || (wait && !again))
+    if (wait && !again)
         return;
     const struct tcp_time_wait *r = record_of(h, e->conn);
     if (!r)

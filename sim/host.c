@@ -207,7 +207,7 @@ static void take_one(struct world *w, const struct host *h, const struct arrived
     struct la_buf *buf = in->buf;
     *taken = (struct taken){.payload = payload_of(h, buf), .serial = in->serial};
     if (!w->watch->unchecked && buf->len > link_header)
-        taken->seen = check_seen(buf->data + link_header, buf->len - link_header);
+        taken->seen = check_seen(h, buf->data + link_header, buf->len - link_header);
     if (w->copies)
         memcpy(w->copies + i * LA_BUF_MAX, buf->data, buf->len);
     la_frame_from_buf(&w->frames[i], buf);

@@ -164,3 +164,21 @@ bool options_number(struct say *say, const char *option, const char *arg, uint64
               (unsigned long long)most);
     return false;
 }
+
+bool options_pair(struct say *say, const char *option, const char *arg, const char *example,
+                  bool full, char **name, char **value)
+{
+    const char *equals = strchr(arg, '=');
+    if (!equals || equals == arg) {
+        say_error(say, "%s %s: write it like %s %s", "%s %s：请写成 %s %s 的形式", option, arg,
+                  option, example);
+        return false;
+    }
+    if (full || !(*name = strdup(arg))) {
+        say_error(say, "%s %s: that is one too many", "%s %s：太多了", option, arg);
+        return false;
+    }
+    (*name)[equals - arg] = '\0';
+    *value = *name + (equals - arg) + 1;
+    return true;
+}

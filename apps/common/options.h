@@ -38,4 +38,9 @@ int options_parse(const struct option_table *table, struct say *say, int argc, c
 bool options_number(struct say *say, const char *option, const char *arg, uint64_t least,
                     uint64_t most, uint64_t *number);
 
+/* Takes NAME=VALUE apart that `option` was given, in a copy for the rest of the program. False: it
+ * is none, or the list is `full`; it has said so, with the example. */
+bool options_pair(struct say *say, const char *option, const char *arg, const char *example,
+                  bool full, char **name, char **value);
+
 #endif

@@ -117,16 +117,11 @@ static bool take_persona(struct drill_app *app, const char *arg)
 
 static bool take_define(struct drill_app *app, const char *arg)
 {
-    char *copy = strdup(arg); /* for the rest of the program */
-    char *equals = copy ? strchr(copy, '=') : NULL;
-    if (!equals || equals == copy || app->defines_count == DRILL_DEFINES) {
-        say_error(&app->say, "--define %s: write it like --define CODE=host_unreachable",
-                  "--define %s：请写成 --define CODE=host_unreachable 的形式", arg);
-        free(copy);
+    char *name, *value;
+    bool full = app->defines_count == DRILL_DEFINES;
+    if (!options_pair(&app->say, "--define", arg, "CODE=host_unreachable", full, &name, &value))
         return false;
-    }
-    *equals = '\0';
-    app->defines[app->defines_count++] = (struct drill_define){.name = copy, .value = equals + 1};
+    app->defines[app->defines_count++] = (struct drill_define){.name = name, .value = value};
     return true;
 }
 

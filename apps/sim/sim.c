@@ -91,16 +91,11 @@ static const char epilogue_zh[] =
 
 static bool take_set(struct job *job, const char *arg)
 {
-    char *copy = strdup(arg); /* for the rest of the program */
-    char *equals = copy ? strchr(copy, '=') : NULL;
-    if (!equals || equals == copy || job->given_count == JOB_GIVEN) {
-        say_error(&job->say, "--set %s: write it like --set rtt=10ms",
-                  "--set %s：请写成 --set rtt=10ms 的形式", arg);
-        free(copy);
+    char *name, *value;
+    bool full = job->given_count == JOB_GIVEN;
+    if (!options_pair(&job->say, "--set", arg, "rtt=10ms", full, &name, &value))
         return false;
-    }
-    *equals = '\0';
-    job->given[job->given_count++] = (struct scenario_given){.name = copy, .value = equals + 1};
+    job->given[job->given_count++] = (struct scenario_given){.name = name, .value = value};
     return true;
 }
 

@@ -52,8 +52,7 @@ static bool new_round(struct hystart *h)
 
 static bool train_goes_on(const struct hystart *h, const struct cc_ack *ack, uint32_t now_us)
 {
-    return ack->limited && h->least_us != 0 &&
-           now_us - h->last_ack_us <= h->least_us / TRAIN_GAP_DIVISOR;
+    return ack->limited && now_us - h->last_ack_us <= h->least_us / TRAIN_GAP_DIVISOR;
 }
 
 /* Each ACK lets twice as much go as it tells of: what comes back for half a round trip without a

@@ -324,7 +324,26 @@ static void windows_of_congestion(void **state)
     before.own_cwnd = after.own_cwnd = true;
     assert_holds(step(&before, &after));
 
+    before = after = fresh(); /* nobody counts */
+    after.delivered = 0;
+    after.cwnd += 5 * MSS;
+    assert_holds(step(&before, &after));
+    after.delivered = before.delivered;
+    before.delivered = 0;
+    assert_holds(step(&before, &after));
+    before = after = fresh(); /* the end of an episode */
+    before.phase = CC_RECOVERY;
+    after.cwnd += 5 * MSS;
+    after.ssthresh = 4 * MSS;
+    assert_holds(step(&before, &after));
+
     before = after = fresh();
+    before.cwnd = after.cwnd = MSS;
+    after.ssthresh = 2 * MSS;
+    assert_holds(step(&before, &after));
+    after.phase = CC_LOSS;
+    assert_holds(step(&before, &after)); /* more than the window, but the least there is */
+    after = before = fresh();
     after.cwnd = MSS - 1;
     assert_breaks(step(&before, &after), "I24");
     after = fresh();
