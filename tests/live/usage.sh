@@ -78,6 +78,8 @@ simulator() {
     wrong 2 'sim: bad.scn:3:10: no impairment "rain": use loss' sim bad.scn
     wrong 2 'sim: good.scn has no parameter "rto": there are rtt' sim good.scn --set rto=1s
     wrong 2 'sim: --set rtt: write it like --set rtt=10ms' sim good.scn --set rtt
+    # shellcheck disable=SC2046
+    wrong 2 'sim: --set p33=1: that is one too many' sim good.scn $(printf -- '--set p%d=1 ' $(seq 33))
     wrong 2 'sim: --seeds 9..1: write it like 1..100000' sim --seeds 9..1
     wrong 2 'sim: no menu "soup", and no file: there are mixed, clean' sim --menu soup --seeds 1..2
     wrong 2 'sim: --without: no "rain": there are loss, burst' sim --without rain --seeds 1..2
